@@ -1,0 +1,36 @@
+# make book: the book, built from nothing into _build/html.   make test: the tests.
+# CPU=1 takes PyTorch's CPU wheels (a machine without an NVIDIA GPU; 200 MB instead of several GB).
+# PYTHON=python3.12 chooses the interpreter; TESTS="tests/losses -k golden" chooses the tests.
+
+PYTHON ?= python3
+CPU ?=
+TESTS ?= tests
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+CPU_WHEELS := $(if $(CPU),--extra-index-url https://download.pytorch.org/whl/cpu)
+
+.PHONY: book test check clean
+
+book: $(INSTALLED)
+	@$(VENV)/bin/jal book
+
+test: $(INSTALLED)
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadgroup $(TESTS)
+
+check: $(INSTALLED)
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+
+# The stamp is newer than what it was made from, or pip runs again; with it there, nothing needs the network.
+$(INSTALLED): pyproject.toml constraints.txt
+	@echo "Installing into $(VENV) (once; some minutes, most of them PyTorch's download) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jal needs Python 3.11 or later: name one with PYTHON=python3.12")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --disable-pip-version-check --constraint constraints.txt $(CPU_WHEELS) --editable '.[dev]'
+	@touch $@
+	@echo "Installed."
+
+clean:
+	rm -rf _build

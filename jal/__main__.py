@@ -1,0 +1,57 @@
+"""The command `jal`, and `python -m jal`: runs the command line and turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from jal.errors import InputError
+
+EXTRA_OF = {
+    "typer": "train",
+    "safetensors": "train",
+    "sklearn": "train",
+    "papermill": "book",
+    "nbformat": "book",
+    "nbclient": "book",
+    "jupyter_book": "book",
+    "matplotlib": "book",
+    "seaborn": "book",
+    "pandas": "book",
+}
+"""The extra of this distribution that brings each optional package."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 done, 1 a run failed, 2 bad input, 75 resumable."""
+    try:
+        from jal.cli import app
+
+        return int(app(arguments, standalone_mode=False) or 0)
+    except InputError as error:
+        return _refuse(str(error))
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRA_OF:
+            raise
+        return _refuse(
+            f"this command needs {package}, which is not installed: pip install 'jal-losses[{EXTRA_OF[package]}]'"
+        )
+    except KeyboardInterrupt:
+        return _refuse("interrupted", code=130)
+    except Exception as error:
+        # typer's usage errors: old releases raise click's classes, new ones carry a copy of their own.
+        if hasattr(error, "format_message"):
+            return _refuse(error.format_message())
+        if type(error).__name__ == "Abort":
+            return _refuse("interrupted", code=130)
+        raise
+
+
+def _refuse(message: str, code: int = 2) -> int:
+    print(f"jal: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

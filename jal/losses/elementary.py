@@ -1,0 +1,138 @@
+"""The formulas, each written once, and the scores that they are functions of.
+
+A *link* turns logits (..., K) into scores (..., K); all but LDR's are log-probabilities. A *formula* takes
+`own`, the score of the label, and `every`, the scores of all labels (..., K), and gives the loss of the
+label. It broadcasts: `own` of shape (..., 1) gives the loss of one label, `own = every` that of every label.
+
+Powers and exponentials are taken so that values and gradients are finite wherever the scores are, p = 0 and
+p = 1 included; `p` is never formed where `log p` will do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Link = Callable[[Tensor], Tensor]
+Formula = Callable[[Tensor, Tensor], Tensor]
+
+EPS = 1e-8
+"""The probability floor of the authors' released code."""
+
+LOG_SOFTPLUS_IS_IDENTITY_BELOW = -37.0
+"""log softplus(z) = z - e^z / 2 + ...: below this the difference is under float64's resolution."""
+
+
+# Links
+
+
+def log_softmax(logits: Tensor) -> Tensor:
+    """log p, p the softmax."""
+    return F.log_softmax(logits, dim=-1)
+
+
+def clipped_log_softmax(logits: Tensor, delta: float, power: float, eps: float = EPS) -> Tensor:
+    """log p of clipped logits: a norm beyond 1/delta becomes delta**power (LogitClip, Wei et al. 2023)."""
+    norm = torch.linalg.vector_norm(logits, dim=-1, keepdim=True) + eps
+    return log_softmax(torch.where(norm > 1 / delta, logits * (delta**power / norm), logits))
+
+
+def eps_log_softmax(logits: Tensor, m: float) -> Tensor:
+    """log p', p' = (p + m e_argmax) / (m + 1) (eps-Softmax, Wang et al. 2024)."""
+    log_p = log_softmax(logits)
+    top_log_p, top = log_p.max(dim=-1, keepdim=True)
+    return (log_p - math.log1p(m)).scatter(-1, top, torch.log1p(torch.expm1(top_log_p) / (m + 1)))
+
+
+def relative_softplus(logits: Tensor) -> Tensor:
+    """softplus(z) / mean(softplus(z)), as K softmax(log softplus(z)): no 0/0 at very negative logits."""
+    low = logits < LOG_SOFTPLUS_IS_IDENTITY_BELOW
+    log_softplus = torch.where(low, logits, F.softplus(logits.masked_fill(low, 0.0)).log())
+    return logits.shape[-1] * F.softmax(log_softplus, dim=-1)
+
+
+# Helpers
+
+
+def _floored(log_p: Tensor, eps: float) -> Tensor:
+    """log clamp(p, eps, 1)."""
+    return log_p.clamp_min(math.log(eps)) if eps else log_p
+
+
+def _complement(log_p: Tensor) -> Tensor:
+    """1 - p."""
+    return -torch.expm1(log_p)
+
+
+def _power(base: Tensor, exponent: float) -> Tensor:
+    """base ** exponent for base >= 0, with gradient 0 (and not NaN) at base = 0.
+
+    With an exponent below 1 the power's own slope is infinite there, but p (1 - p) times that slope, which is
+    what reaches the logits, vanishes.
+    """
+    positive = base > 0
+    return torch.where(positive, base.masked_fill(~positive, 1.0).pow(exponent), 0.0)
+
+
+# Formulas
+
+
+def log_likelihood(own: Tensor, every: Tensor) -> Tensor:
+    """log p_y: what NCE normalises, the minus signs of its numerator and denominator cancelled."""
+    return own
+
+
+def cross_entropy(own: Tensor, every: Tensor, eps: float = 0.0) -> Tensor:
+    """-log p_y; with `eps`, p is clamped to [eps, 1]."""
+    return -_floored(own, eps)
+
+
+def focal(own: Tensor, every: Tensor, gamma: float, eps: float = 0.0) -> Tensor:
+    """-(1 - sg[p_y])^gamma log p_y (Lin et al. 2017); sg: no gradient through the factor, as released."""
+    log_p = _floored(own, eps)
+    return -_complement(log_p.detach()).pow(gamma) * log_p
+
+
+def generalised_cross_entropy(own: Tensor, every: Tensor, q: float, eps: float = EPS) -> Tensor:
+    """(1 - p_y^q) / q (Zhang and Sabuncu 2018), p clamped to [eps, 1]."""
+    return -torch.expm1(q * _floored(own, eps)) / q
+
+
+def absolute_error(own: Tensor, every: Tensor, scale: float = 2.0) -> Tensor:
+    """scale (1 - p_y): 2 is the L1 distance of e_y and p (MAE), 1 its half inside joint losses, -A is RCE."""
+    return scale * _complement(own)
+
+
+def asymmetric_unhinged(own: Tensor, every: Tensor, a: float, q: float) -> Tensor:
+    """[(a - p_y)^q - (a - 1)^q] / q (AUL, Zhou et al. 2021)."""
+    constant: float = (a - 1) ** q
+    return (_power(a - own.exp(), q) - constant) / q
+
+
+def asymmetric_generalised_cross_entropy(own: Tensor, every: Tensor, a: float, q: float) -> Tensor:
+    """[(a + 1)^q - (a + p_y)^q] / q (AGCE, Zhou et al. 2021)."""
+    constant: float = (a + 1) ** q
+    return (constant - (a + own.exp()).pow(q)) / q
+
+
+def asymmetric_exponential(own: Tensor, every: Tensor, a: float) -> Tensor:
+    """exp(-p_y / a) (AEL, Zhou et al. 2021)."""
+    return torch.exp(-own.exp() / a)
+
+
+def asymmetric_mean_square_error(own: Tensor, every: Tensor, a: float, q: float = 2.0) -> Tensor:
+    """(1/K) sum_k |a e_k - p_k|^q (AMSE, equation (7) of the paper; any q > 0 as in its Theorem 4.1)."""
+    others = (q * every).exp().sum(-1, keepdim=True) - (q * own).exp()
+    return (_power(a - own.exp(), q) + others) / every.shape[-1]
+
+
+def label_distributionally_robust(own: Tensor, every: Tensor, lam: float, margin: float = 0.1) -> Tensor:
+    """lam log mean_k exp((margin [k != y] + s_k - s_y) / lam) of scores s (LDR, Zhu et al. 2023)."""
+    # All K terms get the margin, then the label's own excess e^{margin/lam} - 1 is taken out again, in logs.
+    log_sum = torch.logsumexp(every / lam, dim=-1, keepdim=True) - own / lam + margin / lam
+    log_sum = log_sum + torch.log1p(-math.expm1(margin / lam) * torch.exp(-log_sum))
+    return lam * (log_sum - math.log(every.shape[-1]))

@@ -1,0 +1,165 @@
+"""Loss: a weighted sum of formulas as an `nn.Module` on (logits, targets), like torch's own losses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from jal.errors import InputError, unknown
+from jal.losses.elementary import Formula, Link, log_softmax
+
+Reduction = Literal["mean", "sum", "none"]
+
+
+@dataclass(frozen=True)
+class Term:
+    """One summand of a loss: weight x formula, on the scores that `link` makes of the logits."""
+
+    formula: Formula
+    weight: float = 1.0
+    link: Link = log_softmax
+
+
+class Loss(nn.Module):
+    """A robust loss on logits and integer labels.
+
+    Half-precision logits are raised to float32 first, and the loss is then float32; float64 stays float64.
+
+    Parameters
+    ----------
+    terms
+        the summands; `jal.losses.build` makes them from a name of the catalogue.
+    name, constants
+        what the loss is called and its parameters, for `repr` and for records.
+    reduction
+        "mean" over the labels that are not ignored (the default), "sum", or "none".
+    ignore_index
+        a label that contributes neither value nor gradient, as in `torch.nn.CrossEntropyLoss`.
+    validate
+        check every call's logits and labels. Off by default: on a GPU the check waits for the device.
+
+    Shape
+    -----
+    logits (N, K) or (N, K, d1, ...) or (K,), K >= 2; targets of the same shape without K, integers.
+    The result is a scalar, or of the targets' shape with reduction "none".
+
+    Raises
+    ------
+    InputError
+        for shapes or types that do not fit; with `validate=True` also for labels outside 0..K-1 and for
+        logits that are not finite.
+    """
+
+    def __init__(
+        self,
+        *terms: Term,
+        name: str = "",
+        constants: Mapping[str, float] | None = None,
+        reduction: Reduction = "mean",
+        ignore_index: int = -100,
+        validate: bool = False,
+    ) -> None:
+        super().__init__()
+        if reduction not in get_args(Reduction):
+            raise unknown("reduction", reduction, get_args(Reduction))
+        self.name = name
+        self.constants = dict(constants or {})
+        self.terms = terms
+        self.reduction = reduction
+        self.ignore_index = ignore_index
+        self.validate = validate
+        # Terms on the same scores stand together, so that a joint loss takes one log-softmax, not one a term.
+        links = list(dict.fromkeys(term.link for term in terms))
+        self._by_link = tuple((link, tuple(t for t in terms if t.link == link)) for link in links)
+
+    def extra_repr(self) -> str:
+        parts = [repr(self.name)] if self.name else []
+        parts += [f"{key}={value:g}" for key, value in self.constants.items()]
+        return ", ".join([*parts, f"reduction={self.reduction!r}"])
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The reduced loss of `logits` (N, K, ...) at the labels `targets` (N, ...)."""
+        logits = _classes_last(logits)
+        if targets.shape != logits.shape[:-1] or targets.is_floating_point() or targets.dtype == torch.bool:
+            raise InputError(
+                f"targets of shape {tuple(targets.shape)} and type {targets.dtype} do not fit logits with "
+                f"{logits.shape[-1]} classes: give integer labels of shape {tuple(logits.shape[:-1])}"
+            )
+        if self.validate:
+            self._check_values(logits, targets)
+        ignored = targets == self.ignore_index
+        index = targets.to(torch.int64).masked_fill(ignored, 0).unsqueeze(-1)
+        losses = self._values(logits, lambda scores: scores.gather(-1, index)).squeeze(-1)
+        losses = losses.masked_fill(ignored, 0.0)
+        if self.reduction == "none":
+            return losses
+        if self.reduction == "sum":
+            return losses.sum()
+        return losses.sum() / (~ignored).sum()
+
+    def all_labels(self, logits: Tensor) -> Tensor:
+        """L(f, k) for every label k, of the logits' shape: what the definitions of the theory sum over."""
+        values = self._values(_classes_last(logits), lambda scores: scores)
+        return values.movedim(-1, 1) if logits.dim() > 2 else values
+
+    def _values(self, logits: Tensor, own: Callable[[Tensor], Tensor]) -> Tensor:
+        total: Tensor | None = None
+        for link, terms in self._by_link:
+            every = link(logits)
+            at_label = own(every)
+            for term in terms:
+                value = term.formula(at_label, every)
+                value = value if term.weight == 1.0 else term.weight * value
+                total = value if total is None else total + value
+        assert total is not None, "a Loss has at least one term"
+        return total
+
+    def _check_values(self, logits: Tensor, targets: Tensor) -> None:
+        K = logits.shape[-1]
+        wrong = ((targets < 0) | (targets >= K)) & (targets != self.ignore_index)
+        if wrong.any():
+            raise InputError(
+                f"targets hold the label {int(targets[wrong][0])}, outside 0..{K - 1}: "
+                f"relabel, or name it with ignore_index (now {self.ignore_index})"
+            )
+        finite = torch.isfinite(logits)
+        if not finite.all():
+            raise InputError(
+                f"{int((~finite).sum())} of {logits.numel()} logits are not finite: "
+                "look at the learning rate, the inputs and the precision of the model"
+            )
+
+
+def joint(
+    *weighted: tuple[float, Loss],
+    name: str = "",
+    reduction: Reduction = "mean",
+    ignore_index: int = -100,
+    validate: bool = False,
+) -> Loss:
+    """sum_i w_i L_i as one Loss: equation (5) of the paper, e.g. `joint((1.0, nce), (1.0, amse))`."""
+    terms = [Term(t.formula, weight * t.weight, t.link) for weight, loss in weighted for t in loss.terms]
+    return Loss(
+        *terms,
+        name=name or " + ".join(f"{w:g} {loss.name}" for w, loss in weighted),
+        reduction=reduction,
+        ignore_index=ignore_index,
+        validate=validate,
+    )
+
+
+def _classes_last(logits: Tensor) -> Tensor:
+    """The class axis moved to the end, in at least float32."""
+    if not logits.is_floating_point() or logits.dim() == 0:
+        raise InputError(
+            f"logits of type {logits.dtype} and {logits.dim()} axes: "
+            "give floats of shape (N, K), (N, K, d1, ...) or (K,)"
+        )
+    logits = logits.movedim(1, -1) if logits.dim() > 2 else logits
+    if logits.shape[-1] < 2:
+        raise InputError(f"logits of {logits.shape[-1]} class: a loss needs at least 2")
+    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits

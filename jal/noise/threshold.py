@@ -1,0 +1,87 @@
+"""The `a` that a noise asks for."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from jal.errors import InputError
+from jal.noise.transition import Transition
+from jal.noise.transition import transition as check_transition
+from jal.theory import margin, minimum_a
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """The smallest `a` for which AMSE is asymmetric under a noise, and the class that decides it.
+
+    `a` is inf where there is none. `true_class` is the row of the smallest margin, `rival` its likeliest wrong
+    label, with the probabilities `kept` and `lost`.
+    """
+
+    a: float
+    q: float
+    margin: float
+    true_class: int
+    rival: int
+    kept: float
+    lost: float
+
+    def __str__(self) -> str:
+        odds = (
+            f"class {self.true_class} keeps its label with probability {self.kept:.6g} "
+            f"and becomes {self.rival} with {self.lost:.6g}: margin {self.margin:.6g}"
+        )
+        if self.margin <= 0:
+            return f"no a is enough\n{odds}; AMSE needs the true label to be the likeliest one in every class"
+        if math.isinf(self.a):
+            return (
+                f"no representable a is enough for q = {self.q:g}\n{odds}; take q = 2, where a is 1 / margin"
+            )
+        return f"a >= {_rounded_up(self.a):.7g}\nAMSE with q = {self.q:g}; {odds}"
+
+
+def threshold(transition: ArrayLike, q: float = 2.0) -> Threshold:
+    """What `jal.theory.minimum_a` says of a noise, with its reason.
+
+    Raises
+    ------
+    InputError
+        for an invalid transition (K, K), or q <= 0.
+    """
+    T = check_transition(transition)
+    kept = np.diag(T)
+    wrong = T - np.diag(kept)
+    row = int((kept - wrong.max(axis=1)).argmin())
+    rival = int((wrong[row] + np.where(np.arange(len(T)) == row, -1.0, 0.0)).argmax())
+    return Threshold(minimum_a(T, q), q, margin(T), row, rival, float(kept[row]), float(wrong[row, rival]))
+
+
+def read_transition(path: str | Path) -> Transition:
+    """A transition from a CSV file of K lines with K numbers; row i holds P(given label | true label i).
+
+    Raises
+    ------
+    InputError
+        if the file cannot be read, is not a table of numbers, or is no transition.
+    """
+    try:
+        table = np.loadtxt(io.StringIO(Path(path).read_text()), delimiter=",", ndmin=2)
+    except OSError as error:
+        raise InputError(f"cannot read {path} ({error.strerror}): name a CSV file") from None
+    except ValueError as error:
+        reason = str(error).splitlines()[0].rstrip(".;")
+        raise InputError(f"{path} is not a table of comma-separated numbers ({reason})") from None
+    return check_transition(table)
+
+
+def _rounded_up(value: float, digits: int = 7) -> float:
+    """To so many digits, upwards: a bound that is rounded down is none."""
+    step = 10.0 ** (math.floor(math.log10(value)) + 1 - digits)
+    # A value a rounding error above a multiple of the step is that multiple.
+    return math.ceil(value / step - 1e-6) * step

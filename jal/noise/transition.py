@@ -1,0 +1,133 @@
+"""Transitions: row-stochastic K x K float64 arrays, T[i, j] = P(given label j | true label i)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from jal.errors import InputError, unknown
+
+Transition = NDArray[np.float64]
+
+ROW_SUM_TOLERANCE = 1e-6
+
+CIFAR10_FLIPS = {9: 1, 2: 0, 4: 7, 3: 5, 5: 3}
+"""truck -> automobile, bird -> airplane, deer -> horse, cat <-> dog (Patrini et al. 2017)."""
+
+DIGIT_FLIPS = {7: 1, 2: 7, 5: 6, 6: 5, 3: 8}
+"""7 -> 1, 2 -> 7, 5 <-> 6, 3 -> 8 (Patrini et al. 2017): MNIST, used for Fashion-MNIST and digits as well."""
+
+CIFAR100_SUPERCLASS = (
+    4, 1, 14, 8, 0, 6, 7, 7, 18, 3, 3, 14, 9, 18, 7, 11, 3, 9, 7, 11, 6, 11, 5, 10, 7,
+    6, 13, 15, 3, 15, 0, 11, 1, 10, 12, 14, 16, 9, 11, 5, 5, 19, 8, 8, 15, 13, 14, 17, 18, 10,
+    16, 4, 17, 4, 2, 0, 17, 4, 18, 17, 10, 3, 2, 12, 12, 16, 12, 1, 9, 19, 2, 10, 0, 1, 16,
+    12, 9, 13, 15, 13, 16, 19, 2, 4, 6, 19, 5, 5, 8, 19, 18, 1, 2, 15, 6, 0, 17, 8, 14, 13,
+)  # fmt: skip
+"""The super-class of each of CIFAR-100's fine classes (its `coarse_labels`)."""
+
+
+def transition(matrix: ArrayLike) -> Transition:
+    """`matrix` as a checked Transition.
+
+    Parameters
+    ----------
+    matrix
+        (K, K), K >= 2; row i holds the probabilities of the given labels of true class i.
+
+    Raises
+    ------
+    InputError
+        if it is not square, has an entry that is not a probability, or a row that does not sum to 1.
+    """
+    try:
+        T = np.array(matrix, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(
+            "a transition must be a rectangular table of numbers: K rows of K probabilities"
+        ) from None
+    if T.ndim != 2 or T.shape[0] != T.shape[1] or T.shape[0] < 2:
+        raise InputError(f"a transition of shape {T.shape}: it must be K x K with K >= 2")
+    outside = ~((T >= 0) & (T <= 1))
+    if outside.any():
+        i, j = np.argwhere(outside)[0]
+        raise InputError(
+            f"transition[{i}, {j}] = {T[i, j]} is not a probability: every entry must be in [0, 1]"
+        )
+    sums = T.sum(axis=1)
+    i = int(np.abs(sums - 1).argmax())
+    if abs(sums[i] - 1) > ROW_SUM_TOLERANCE:
+        raise InputError(f"row {i} of the transition sums to {sums[i]:.6g}: every row must sum to 1")
+    return T
+
+
+def symmetric(K: int, rate: float) -> Transition:
+    """Symmetric noise: 1 - rate on the diagonal, rate / (K - 1) off it (section 3 of the paper).
+
+    Raises
+    ------
+    InputError
+        if K < 2 or the rate is outside [0, 1).
+    """
+    check_rate(rate)
+    if K < 2:
+        raise InputError(f"symmetric noise among {K} class: it needs at least 2 classes")
+    T = np.full((K, K), rate / (K - 1))
+    np.fill_diagonal(T, 1 - rate)
+    return T
+
+
+def asymmetric(dataset: str, rate: float, settings: str = "official") -> Transition:
+    """Asymmetric noise: each class flips to a similar one with probability `rate` (appendix B.1 of the paper).
+
+    Parameters
+    ----------
+    dataset
+        "cifar10", "cifar100", "mnist", "fashion-mnist" or "digits".
+    rate
+        in [0, 1).
+    settings
+        for CIFAR-100: "paper" flips to the next class of the same super-class, the last to the first;
+        "official", the authors' released code, does so in blocks of five consecutive class numbers, which are
+        alphabetical: 6 of its 100 flips stay in the super-class. The other datasets have one kind.
+
+    Returns
+    -------
+    (K, K) float64
+
+    Raises
+    ------
+    InputError
+        for an unknown dataset or settings, or a rate outside [0, 1).
+    """
+    check_rate(rate)
+    flips = flip_map(dataset, settings)
+    T = np.eye(len(flips))
+    for source, target in enumerate(flips):
+        if source != target:
+            T[source, source], T[source, target] = 1 - rate, rate
+    return T
+
+
+def flip_map(dataset: str, settings: str = "official") -> tuple[int, ...]:
+    """The class that each class flips to under asymmetric noise; itself where it stays clean."""
+    if settings not in ("official", "paper"):
+        raise unknown("settings", settings, ("official", "paper"))
+    if dataset == "cifar100":
+        group = [i // 5 for i in range(100)] if settings == "official" else list(CIFAR100_SUPERCLASS)
+        members = [[j for j in range(100) if group[j] == group[i]] for i in range(100)]
+        return tuple(m[(m.index(i) + 1) % len(m)] for i, m in enumerate(members))
+    flips = {
+        "cifar10": CIFAR10_FLIPS,
+        "mnist": DIGIT_FLIPS,
+        "fashion-mnist": DIGIT_FLIPS,
+        "digits": DIGIT_FLIPS,
+    }
+    if dataset not in flips:
+        raise unknown("dataset for asymmetric noise", dataset, [*flips, "cifar100"])
+    return tuple(flips[dataset].get(i, i) for i in range(10))
+
+
+def check_rate(rate: float) -> None:
+    """Raise InputError unless `rate` is in [0, 1)."""
+    if not 0 <= rate < 1:
+        raise InputError(f"noise rate {rate} is outside [0, 1): give the share of labels to flip, e.g. 0.4")

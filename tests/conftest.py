@@ -1,0 +1,51 @@
+"""Fixtures for all tests, and the rule that a skip in CI must be on the list with its reason."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
+
+
+@pytest.fixture
+def cifar_labels() -> Callable[[str], np.ndarray]:
+    """The real training labels of "cifar10" or "cifar100" (fine), in torchvision's order, from $JAL_DATA."""
+
+    def read(name: str) -> np.ndarray:
+        folder = Path(os.environ.get("JAL_DATA", "absent")) / name
+        split = {"cifar10": ("y_train", "train"), "cifar100": ("y_train_fine", "train_fine")}[name]
+        if (folder / f"{split[0]}.npy").exists():
+            return np.load(folder / f"{split[0]}.npy").astype(np.int64)
+        if (folder / "labels.npz").exists():
+            return np.load(folder / "labels.npz")[split[1]].astype(np.int64)
+        pytest.skip(f"no labels of {name}: set JAL_DATA to the folder that holds {name}/")
+
+    return read
+
+
+_skipped: list[tuple[str, str]] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        _skipped.append((report.nodeid, reason))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if not os.environ.get("CI") or hasattr(session.config, "workerinput"):
+        return
+    lines = [line.partition("#")[0].strip() for line in ALLOWED_SKIPS.read_text().splitlines()]
+    allowed = tuple(line for line in lines if line)
+    unlisted = [skip for skip in _skipped if not skip[0].startswith(allowed)] if allowed else _skipped
+    if unlisted:
+        print(
+            "\nskipped in CI and not in tests/allowed_skips.txt:", *(f"\n  {i}: {why}" for i, why in unlisted)
+        )
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
