@@ -7,9 +7,12 @@ The values are those of the paper's Table 8; where the authors' released code ha
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from numbers import Real
 from typing import Literal
 
 from jal.errors import InputError, unknown
@@ -19,6 +22,7 @@ from jal.losses.loss import Loss, Reduction, Term
 
 DATASETS = ("cifar10", "cifar100", "webvision", "clothing1m")
 SETTINGS = ("official", "paper")
+OPTIONS = ("reduction", "ignore_index", "validate")
 
 Role = Literal["active", "passive", "joint", "none"]
 Asymmetry = Literal["always", "conditional", "never", "open"]
@@ -36,12 +40,13 @@ class Parameter:
 
     def check(self, loss: str, value: object) -> float:
         """`value` as a float, or the InputError that names the domain."""
-        try:
-            number = float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            number = math.nan
-        if isinstance(value, bool) or not math.isfinite(number) or not self.holds(number):
-            raise InputError(f"{loss}: {self.name}={value} is outside its domain: choose {self.domain}")
+        number = math.nan
+        if not isinstance(value, bool) and isinstance(value, Real):
+            with suppress(OverflowError):
+                number = float(value)
+        if not (math.isfinite(number) and self.holds(number)):
+            shown = " ".join(reprlib.repr(value).split())
+            raise InputError(f"{loss}: {self.name}={shown} is outside its domain: choose {self.domain}")
         return number
 
 
@@ -73,9 +78,7 @@ class Entry:
         known = {p.name: p for p in self.parameters}
         for name in given:
             if name not in known:
-                if not known:
-                    raise InputError(f"{self.name} has no parameter {name!r}: it takes none")
-                raise unknown(f"parameter of {self.name}", name, known)
+                raise unknown(f"parameter of {self.name}", name, [*known, *OPTIONS])
         values: dict[str, object] = {p.name: p.default for p in self.parameters if p.default is not None}
         if dataset is not None:
             values |= self.table.get(dataset, {})
@@ -107,6 +110,8 @@ GAMMA = Parameter("gamma", "gamma >= 0", lambda v: v >= 0)
 BOOST = Parameter("m", "m >= 0", lambda v: v >= 0)
 MARGIN = Parameter("margin", "margin >= 0", lambda v: v >= 0, default=0.1)
 EPS = Parameter("eps", "0 < eps < 1", lambda v: 0 < v < 1, default=f.EPS)
+# From 1/K on every class can lie under the floor, and a negative loss's normaliser is then 0.
+EPS_OF_NEGATIVE = Parameter("eps", "0 < eps <= 1e-4, below 1 / K", lambda v: 0 < v <= 1e-4, default=f.EPS)
 LOG_ZERO = Parameter("A", "A < 0, the value that stands for log 0", lambda v: v < 0, default=math.log(1e-4))
 CLIP_POWER = Parameter(
     "power",
@@ -198,7 +203,7 @@ _ENTRIES = (
         lambda v: (Term(partial(f.focal, gamma=v["gamma"])),), (GAMMA,), _cifar(gamma=0.5),
     ),
     Entry(
-        "GCE", "generalised cross entropy", r"(1-p_y^q)/q", "zhang2018gce", "active", False, "never",
+        "GCE", "generalised cross entropy", r"(1-p_y^q)/q", "zhang2018gce", "active", False, "conditional",
         lambda v: (Term(partial(f.generalised_cross_entropy, q=v["q"], eps=v["eps"])),), (Q, EPS),
         _rows("q", (0.9,), (0.7,), (0.7,), (0.6,)), _rows("q", cifar10=(0.7,), webvision=(0.6,)),
     ),
@@ -232,12 +237,12 @@ _ENTRIES = (
     ),
     Entry(
         "NNCE", "normalised negative cross entropy", r"\beta\left(1-\frac{A+\log p_y}{\sum_k (A+\log p_k)}\right),\; A=-\log\varepsilon", "ye2023active",
-        "passive", True, "always", lambda v: (_nnce(v),), (BETA, EPS), _rows("beta", (5,), (1,)),
+        "passive", True, "always", lambda v: (_nnce(v),), (BETA, EPS_OF_NEGATIVE), _rows("beta", (5,), (1,)),
     ),
     Entry(
         "NNFL", "normalised negative focal loss",
         r"\beta\left(1-\frac{A-L_{\mathrm{FL}}(p,y)}{\sum_k (A-L_{\mathrm{FL}}(p,k))}\right),\; A=-(1-\varepsilon)^\gamma\log\varepsilon", "ye2023active",
-        "passive", True, "always", lambda v: (_nnfl(v),), (BETA, GAMMA, EPS), _cifar(beta=1, gamma=0.5),
+        "passive", True, "always", lambda v: (_nnfl(v),), (BETA, GAMMA, EPS_OF_NEGATIVE), _cifar(beta=1, gamma=0.5),
     ),
     Entry(
         "AMSE", "asymmetric mean square error", r"\tfrac1K\textstyle\sum_k |a\,e_k-p_k|^q", "wang2025jal", "passive", False, "conditional",
@@ -282,11 +287,11 @@ _ENTRIES = (
     ),
     Entry(
         "ANL-CE", "active negative loss", APL % ("NCE", "NNCE"), "ye2023active", "joint", True, "open",
-        lambda v: (_nce(v["alpha"]), _nnce(v)), (ALPHA, BETA, EPS), _rows("alpha beta", (5, 5), (10, 1), (20, 1), (5, 0.1)),
+        lambda v: (_nce(v["alpha"]), _nnce(v)), (ALPHA, BETA, EPS_OF_NEGATIVE), _rows("alpha beta", (5, 5), (10, 1), (20, 1), (5, 0.1)),
     ),
     Entry(
         "ANL-FL", "active negative loss", APL % ("NFL", "NNFL"), "ye2023active", "joint", True, "open",
-        lambda v: (_nfl(v, v["alpha"]), _nnfl(v)), (ALPHA, BETA, GAMMA, EPS),
+        lambda v: (_nfl(v, v["alpha"]), _nnfl(v)), (ALPHA, BETA, GAMMA, EPS_OF_NEGATIVE),
         _rows("alpha beta gamma", (5, 5, 0.5), (10, 1, 0.5), (20, 1, 0.5), (5, 0.1, 0.5)),
     ),
     Entry(

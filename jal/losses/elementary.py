@@ -132,7 +132,7 @@ def asymmetric_mean_square_error(own: Tensor, every: Tensor, a: float, q: float 
 
 def label_distributionally_robust(own: Tensor, every: Tensor, lam: float, margin: float = 0.1) -> Tensor:
     """lam log mean_k exp((margin [k != y] + s_k - s_y) / lam) of scores s (LDR, Zhu et al. 2023)."""
-    # All K terms get the margin, then the label's own excess e^{margin/lam} - 1 is taken out again, in logs.
-    log_sum = torch.logsumexp(every / lam, dim=-1, keepdim=True) - own / lam + margin / lam
-    log_sum = log_sum + torch.log1p(-math.expm1(margin / lam) * torch.exp(-log_sum))
-    return lam * (log_sum - math.log(every.shape[-1]))
+    # With r = softmax(s / lam)_y the sum is (r + (1 - r) e^{margin / lam}) / r: one plus the others' odds.
+    log_r = own / lam - torch.logsumexp(every / lam, dim=-1, keepdim=True)
+    others = torch.log(_complement(log_r).clamp_min(torch.finfo(log_r.dtype).tiny))
+    return lam * (-F.logsigmoid(log_r - others - margin / lam) - math.log(every.shape[-1]))

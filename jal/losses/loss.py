@@ -64,6 +64,8 @@ class Loss(nn.Module):
         validate: bool = False,
     ) -> None:
         super().__init__()
+        if not terms:
+            raise InputError("a Loss of no terms: give at least one")
         if reduction not in get_args(Reduction):
             raise unknown("reduction", reduction, get_args(Reduction))
         self.name = name
@@ -89,10 +91,12 @@ class Loss(nn.Module):
                 f"targets of shape {tuple(targets.shape)} and type {targets.dtype} do not fit logits with "
                 f"{logits.shape[-1]} classes: give integer labels of shape {tuple(logits.shape[:-1])}"
             )
+        # Before any comparison: in uint8, the default ignore_index -100 equals label 156.
+        targets = targets.to(torch.int64)
         if self.validate:
             self._check_values(logits, targets)
         ignored = targets == self.ignore_index
-        index = targets.to(torch.int64).masked_fill(ignored, 0).unsqueeze(-1)
+        index = targets.masked_fill(ignored, 0).unsqueeze(-1)
         losses = self._values(logits, lambda scores: scores.gather(-1, index)).squeeze(-1)
         losses = losses.masked_fill(ignored, 0.0)
         if self.reduction == "none":

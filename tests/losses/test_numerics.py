@@ -1,0 +1,133 @@
+"""Over the whole catalogue: finite at the extremes, right gradients, every precision, compiled as eager."""
+
+import shutil
+
+import pytest
+import torch
+
+from jal.losses import build, names
+
+close = torch.testing.assert_close
+FAR = 1e4
+DETACHED = [name for name in names() if "FL" in name]
+"""Their focal factors carry no gradient: test_catalog compares them with the formula that freezes the factor."""
+
+
+def extremes(K):
+    """Logits at and around +-1e4, each pattern once for every label, and the labels."""
+    ramp = torch.linspace(-FAR, FAR, K, dtype=torch.float64)
+    winner = torch.zeros(K, dtype=torch.float64)
+    winner[0] = 1
+    half = (torch.arange(K) < K // 2).double()
+    patterns = [0 * ramp, 0 * ramp + FAR, 0 * ramp - FAR, ramp]
+    for shape in (winner, half):
+        patterns += [FAR * shape, -FAR * shape, FAR * (2 * shape - 1), FAR * (1 - 2 * shape)]
+    logits = torch.stack(patterns).repeat_interleave(K, dim=0)
+    return logits, torch.arange(K).repeat(len(patterns))
+
+
+@pytest.mark.parametrize("K", [2, 10])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_value_and_gradient_are_finite_at_the_extremes(name, official, dtype, K):
+    logits, labels = extremes(K)
+    logits = logits.to(dtype).requires_grad_()
+    loss = official(name, reduction="none")
+    values = loss(logits, labels)
+    values.sum().backward()
+    assert values.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+    assert logits.grad.dtype == dtype
+    assert values.isfinite().all()
+    assert logits.grad.isfinite().all()
+    assert loss.all_labels(logits).isfinite().all()
+    close(values.double(), loss(logits.detach().double(), labels), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("a", [1.0, 1.5])
+@pytest.mark.parametrize("name", ["AMSE", "JAL-CE", "JAL-FL"])
+def test_roots_are_finite_at_the_extremes(name, a, official, dtype):
+    logits, labels = extremes(10)
+    logits = logits.to(dtype).requires_grad_()
+    values = official(name, a=a, q=0.5, reduction="none")(logits, labels)
+    values.sum().backward()
+    assert values.isfinite().all()
+    assert logits.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name not in DETACHED])
+def test_gradients_are_those_of_the_values(name, official, batch):
+    logits, labels = batch(5, 4, scale=1.5)
+    logits[0] *= 0.05  # a row inside the clip of CE+LC; the others are outside
+    loss = official(name, reduction="none")
+    assert torch.autograd.gradcheck(lambda z: loss(z, labels), logits.requires_grad_())
+    assert torch.autograd.gradcheck(loss.all_labels, logits)
+
+
+@pytest.mark.parametrize("given", [{"a": 1.0, "q": 0.5}, {"a": 1.5, "q": 0.5}, {"a": 30, "q": 3}], ids=str)
+def test_gradients_of_other_powers(given, batch):
+    logits, labels = batch(5, 4, scale=1.5)
+    loss = build("AMSE", None, **given)
+    assert torch.autograd.gradcheck(lambda z: loss(z, labels), logits.requires_grad_())
+
+
+def test_single_precision_agrees_with_double(name, official, batch):
+    logits, labels = batch(64, 10)
+    single = logits.float().requires_grad_()
+    double = single.detach().double().requires_grad_()
+    loss = official(name)
+    values = loss(single, labels), loss(double, labels)
+    assert [value.dtype for value in values] == [torch.float32, torch.float64]
+    close(values[0].double(), values[1], rtol=2e-6, atol=1e-6)
+    gradients = [torch.autograd.grad(v, z)[0] for v, z in zip(values, (single, double), strict=True)]
+    close(gradients[0].double(), gradients[1], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16], ids=str)
+def test_half_precision_is_raised_first(name, official, batch, half):
+    logits, labels = batch(16, 10, dtype=half)
+    loss = official(name)
+    assert loss(logits, labels).dtype == torch.float32
+    assert torch.equal(loss(logits, labels), loss(logits.float(), labels))
+    assert torch.equal(loss.all_labels(logits), loss.all_labels(logits.float()))
+
+
+def test_autocast_changes_nothing(name, official, batch):
+    features, labels = batch(16, 10, dtype=torch.float32)
+    loss = official(name)
+    weight = torch.eye(10).requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = features @ weight
+        within, full = loss(logits, labels), loss(features, labels)
+    assert logits.dtype == torch.bfloat16
+    assert within.dtype == full.dtype == torch.float32
+    assert torch.equal(within, loss(logits, labels))
+    assert torch.equal(full, loss(features, labels))
+    within.backward()
+    assert weight.grad.isfinite().all()
+
+
+# torch.compile: `fullgraph` makes a graph break an error
+
+
+def compiled_agrees(loss, backend, batch):
+    torch.compiler.reset()
+    logits, labels = batch(16, 10, dtype=torch.float32)
+    labels[3] = -100
+    logits.requires_grad_()
+    fast = torch.compile(loss, backend=backend, fullgraph=True)
+    values = fast(logits, labels), loss(logits, labels)
+    close(*values)
+    close(*(torch.autograd.grad(value, logits)[0] for value in values))
+
+
+def test_compiles_without_graph_breaks(name, official, batch):
+    compiled_agrees(official(name), "aot_eager", batch)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="inductor needs a C++ compiler"
+)
+@pytest.mark.parametrize("name", ["JAL-CE", "JAL-FL"])
+def test_compiled_code_agrees(name, official, batch):
+    compiled_agrees(official(name), "inductor", batch)
