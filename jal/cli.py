@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,6 +27,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on standar
 Root = Annotated[Path | None, typer.Option(help="The book's checkout; looked for upwards if not given.")]
 Jobs = Annotated[int | None, typer.Option(help="Processes at a time; one per core if not given.")]
 Profile = Annotated[str, typer.Option(help="quick (seconds), laptop (minutes) or full (the paper's recipe).")]
+Results = Annotated[Path, typer.Option(help="The folder of Records.")]
 Settings = Annotated[str, typer.Option(help="official (the authors' released code) or paper (its text).")]
 
 
@@ -40,6 +44,61 @@ def _main(
     ] = False,
 ) -> None:
     pass
+
+
+@app.command()
+def train(
+    dataset: Annotated[str, typer.Option(help="digits, ...")],
+    loss: Annotated[str, typer.Option(help="A name of the paper's tables: CE, NCE+RCE, JAL-CE, ...")],
+    noise: Annotated[str, typer.Option(help="clean, symmetric or asymmetric.")] = "clean",
+    rate: Annotated[float | None, typer.Option(help="The share of labels that flip, in [0, 1).")] = None,
+    settings: Settings = "official",
+    seed: Annotated[int, typer.Option(help="Of weights and batches.")] = 123,
+    noise_seed: Annotated[int | None, typer.Option(help="Of the labels; the seed if not given.")] = None,
+    method: Annotated[str, typer.Option(help="How labels are drawn: exact counts, or bernoulli.")] = "exact",
+    borrow: Annotated[
+        str | None, typer.Option(help="The dataset whose loss parameters to take. The digits take cifar10's.")
+    ] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", "--parameter", help="name=value of the loss, e.g. a=20.")
+    ] = None,
+    recipe: Annotated[
+        list[str] | None, typer.Option("-r", "--recipe", help="name=value of the recipe, e.g. epochs=20.")
+    ] = None,
+    results: Results = Path("runs"),
+    device: Annotated[str, typer.Option(help="auto is cuda, then mps, then cpu.")] = "auto",
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="One thread, eager: the same bits twice on one machine.")
+    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Run even if the Record is there.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train on noisy labels by the paper's recipe; print the last epoch's test accuracy, keep a Record."""
+    from jal.experiments.run import train_command
+    from jal.experiments.spec import resolve
+
+    spec = resolve(
+        dataset=dataset,
+        noise=noise,
+        rate=rate,
+        loss=loss,
+        settings=settings,
+        seed=seed,
+        noise_seed=noise_seed,
+        method=method,
+        borrow=borrow,
+        loss_parameters=_named_values(parameter or []),
+        **_named_values(recipe or []),
+    )
+    values = ", ".join(f"{name}={value:g}" for name, value in spec.loss.parameters.items())
+    _tell(f"{spec.loss.name} ({values})" if values else spec.loss.name)
+    bar = _progress(spec.recipe.epochs)
+    record, file, fresh = train_command(spec, results, device, deterministic, again, bar)
+    if as_json:
+        typer.echo(file.read_text(), nl=False)
+        return
+    typer.echo(f"test accuracy {record.accuracy:.2f} % after the last of {spec.recipe.epochs} epochs")
+    typer.echo(f"{file}{'' if fresh else ' (there already; --again runs it anew)'}")
 
 
 @app.command()
@@ -97,7 +156,7 @@ def run(
 
     runs = books.run_notebooks(
         notebooks or None,
-        books.parse_parameters(parameter or []),
+        _named_values(parameter or []),
         profile=profile,
         jobs=jobs,
         output=output,
@@ -122,3 +181,40 @@ def book(
         typer.echo(f"jal: {failure}", err=True)
         return 1
     return 0
+
+
+def _named_values(pairs: Iterable[str]) -> dict[str, Any]:
+    """Values from `name=value` texts; a value is a Python literal if it reads as one, else a string."""
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (equals and name.isidentifier()):
+            raise InputError(f"{pair!r} is not of the form name=value, such as a=20")
+        try:
+            values[name] = ast.literal_eval(value)
+        except (SyntaxError, ValueError):
+            values[name] = value
+    return values
+
+
+def _progress(epochs: int) -> Callable[[int, Mapping[str, float]], None]:
+    """Epochs on standard error: one line that moves on a terminal, some ten lines elsewhere."""
+    terminal = sys.stderr.isatty()
+
+    def show(epoch: int, quantities: Mapping[str, float]) -> None:
+        text = (
+            f"epoch {epoch}/{epochs}  test accuracy {quantities['test_accuracy']:.2f} %  "
+            f"{quantities['images_per_second']:,.0f} images/s"
+        )
+        if terminal:
+            done = 24 * epoch // epochs
+            bar = "#" * done + "-" * (24 - done)
+            typer.echo(f"\r[{bar}] {text}\033[K", err=True, nl=epoch == epochs)
+        elif epoch * 10 // epochs > (epoch - 1) * 10 // epochs:
+            typer.echo(text, err=True)
+
+    return show
+
+
+def _tell(line: str) -> None:
+    typer.echo(line, err=True)

@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jal.errors import InputError, unknown
+from jal.theory import row_stochastic
 
 Transition = NDArray[np.float64]
-
-ROW_SUM_TOLERANCE = 1e-6
 
 CIFAR10_FLIPS = {9: 1, 2: 0, 4: 7, 3: 5, 5: 3}
 """truck -> automobile, bird -> airplane, deer -> horse, cat <-> dog (Patrini et al. 2017)."""
@@ -39,25 +38,7 @@ def transition(matrix: ArrayLike) -> Transition:
     InputError
         if it is not square, has an entry that is not a probability, or a row that does not sum to 1.
     """
-    try:
-        T = np.array(matrix, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InputError(
-            "a transition must be a rectangular table of numbers: K rows of K probabilities"
-        ) from None
-    if T.ndim != 2 or T.shape[0] != T.shape[1] or T.shape[0] < 2:
-        raise InputError(f"a transition of shape {T.shape}: it must be K x K with K >= 2")
-    outside = ~((T >= 0) & (T <= 1))
-    if outside.any():
-        i, j = np.argwhere(outside)[0]
-        raise InputError(
-            f"transition[{i}, {j}] = {T[i, j]} is not a probability: every entry must be in [0, 1]"
-        )
-    sums = T.sum(axis=1)
-    i = int(np.abs(sums - 1).argmax())
-    if abs(sums[i] - 1) > ROW_SUM_TOLERANCE:
-        raise InputError(f"row {i} of the transition sums to {sums[i]:.6g}: every row must sum to 1")
-    return T
+    return row_stochastic(matrix).copy()
 
 
 def symmetric(K: int, rate: float) -> Transition:

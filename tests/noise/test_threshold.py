@@ -58,7 +58,7 @@ def test_a_matrix_from_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"0.7,0.4\n0.1,0.9\n", "row 0 of the transition sums to 1.1"),
+        (b"0.7,0.4\n0.1,0.9\n", "row 0 of the transition matrix sums to 1.1"),
         (b"a,b\nc,d\n", "not a table"),
         (b"0.5,0.5\n1\n", "not a table"),
         (b"\xff\xfe\x00", "not a table"),
