@@ -11,6 +11,8 @@ EXTRA_OF = {
     "typer": "train",
     "safetensors": "train",
     "sklearn": "train",
+    "torchvision": "train",
+    "PIL": "train",
     "papermill": "book",
     "nbformat": "book",
     "nbclient": "book",
