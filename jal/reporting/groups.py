@@ -1,0 +1,71 @@
+"""Records in groups: by noise, by loss; and a line that says where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from jal.errors import InputError
+from jal.experiments.record import Record
+from jal.experiments.spec import NoiseSpec, RunSpec
+
+Condition = tuple[str, str | None, float | None, str | None]
+
+
+def condition(noise: NoiseSpec) -> Condition:
+    """The noise without its seed: runs that differ in seeds alone are repetitions of one another."""
+    return noise.kind, noise.variant, noise.rate, noise.method
+
+
+def cells(records: Iterable[Record]) -> dict[Condition, dict[str, list[Record]]]:
+    """Records by noise, then by the loss's name, in the order in which they first appear.
+
+    Raises
+    ------
+    InputError
+        if there are none, or two runs of one cell differ in more than their seeds: a mean of them means nothing.
+    """
+    groups: dict[Condition, dict[str, list[Record]]] = {}
+    for record in records:
+        losses = groups.setdefault(condition(record.spec.noise), {})
+        runs = losses.setdefault(record.spec.loss.name, [])
+        if runs and _seedless(runs[0].spec) != _seedless(record.spec):
+            raise InputError(
+                f"the runs {runs[0].id} and {record.id} of {record.spec.loss.name} differ in more than their seeds: "
+                "show them apart"
+            )
+        runs.append(record)
+    if not groups:
+        raise InputError("no Records to show: run the experiment first")
+    return groups
+
+
+def _seedless(spec: RunSpec) -> RunSpec:
+    return replace(spec, seed=0, noise=replace(spec.noise, seed=None))
+
+
+def noise_title(noise: Condition) -> str:
+    """A column's heading, e.g. "symmetric 0.4"."""
+    kind, variant, rate, method = noise
+    words = [
+        kind,
+        variant,
+        f"{rate:g}" if rate is not None else None,
+        "drawn" if method == "bernoulli" else None,
+    ]
+    return " ".join(word for word in words if word)
+
+
+def provenance(records: Sequence[Record], grid: str, profile: str) -> str:
+    """One line of Markdown under a figure or table: what it shows, and what made it."""
+    environments = [record.environment for record in records]
+    seeds = sorted({record.spec.seed for record in records})
+    where = sorted({f"{e['processor']} ({e['device']}, {e['threads']} thread(s))" for e in environments})
+    commits = sorted(
+        {f"`{str(e['commit'])[:12]}`{' with changes' if e['dirty'] else ''}" for e in environments}
+    )
+    seconds = sum(record.timing["seconds"] for record in records)
+    return (
+        f"*Profile {profile}. Grid {grid}: {len(records)} Records, seed(s) {', '.join(map(str, seeds))}, "
+        f"{seconds:.0f} s of training; {'; '.join(where)}; commit {', '.join(commits)}.*"
+    )
