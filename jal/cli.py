@@ -87,12 +87,11 @@ def train(
         noise_seed=noise_seed,
         method=method,
         borrow=borrow,
-        loss_parameters=_named_values(parameter or []),
-        **_named_values(recipe or []),
+        loss_parameters=named_values(parameter or []),
+        **named_values(recipe or []),
     )
     values = ", ".join(f"{name}={value:g}" for name, value in spec.loss.parameters.items())
-    _tell(f"{spec.loss.name} ({values})" if values else spec.loss.name)
-    bar = _progress(spec.recipe.epochs)
+    bar = _progress(spec.recipe.epochs, f"{spec.loss.name} ({values})" if values else spec.loss.name)
     record, file, fresh = train_command(spec, results, device, deterministic, again, bar)
     if as_json:
         typer.echo(file.read_text(), nl=False)
@@ -156,7 +155,7 @@ def run(
 
     runs = books.run_notebooks(
         notebooks or None,
-        _named_values(parameter or []),
+        named_values(parameter or []),
         profile=profile,
         jobs=jobs,
         output=output,
@@ -183,7 +182,7 @@ def book(
     return 0
 
 
-def _named_values(pairs: Iterable[str]) -> dict[str, Any]:
+def named_values(pairs: Iterable[str]) -> dict[str, Any]:
     """Values from `name=value` texts; a value is a Python literal if it reads as one, else a string."""
     values: dict[str, Any] = {}
     for pair in pairs:
@@ -197,11 +196,13 @@ def _named_values(pairs: Iterable[str]) -> dict[str, Any]:
     return values
 
 
-def _progress(epochs: int) -> Callable[[int, Mapping[str, float]], None]:
-    """Epochs on standard error: one line that moves on a terminal, some ten lines elsewhere."""
+def _progress(epochs: int, title: str) -> Callable[[int, Mapping[str, float]], None]:
+    """Epochs on standard error, under a title: one line that moves on a terminal, some ten lines elsewhere."""
     terminal = sys.stderr.isatty()
 
     def show(epoch: int, quantities: Mapping[str, float]) -> None:
+        if epoch == 1:
+            typer.echo(title, err=True)
         text = (
             f"epoch {epoch}/{epochs}  test accuracy {quantities['test_accuracy']:.2f} %  "
             f"{quantities['images_per_second']:,.0f} images/s"
@@ -214,7 +215,3 @@ def _progress(epochs: int) -> Callable[[int, Mapping[str, float]], None]:
             typer.echo(text, err=True)
 
     return show
-
-
-def _tell(line: str) -> None:
-    typer.echo(line, err=True)

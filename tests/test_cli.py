@@ -7,6 +7,8 @@ import sys
 import pytest
 
 from jal.__main__ import main
+from jal.cli import named_values
+from jal.errors import InputError
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def test_threshold_from_a_file_and_as_json(jal, tmp_path):
         ("train --dataset digits --noise symetric --rate 0.4 --loss CE", "did you mean 'symmetric'"),
         ("train --dataset digits --noise symmetric --rate 1.4 --loss CE", "1.4"),
         ("train --dataset digits --noise symmetric --rate 0.4 --loss JAL-CE --parameter a=0.5", "a >= 1"),
-        ("train --dataset digits --noise symmetric --rate 0.4 --loss JAL-CE --parameter alfa=1", "did you mean 'alpha'"),
+        ("train --dataset digits --noise symmetric --rate 0.4 --loss JAL-CE -p alfa=1", "did you mean 'alpha'"),
         ("train --dataset digits --noise symmetric --rate 0.4 --loss CE --recipe epoch=3", "did you mean 'epochs'"),
         ("train --dataset digits --noise symmetric --rate 0.4 --loss CE --results /proc/nothing", "/proc/nothing"),
         ("run no_such_notebook", "no_such_notebook"),
@@ -99,8 +101,38 @@ def test_a_missing_extra_is_named():
 def test_help_imports_no_torch():
     code = (
         "import sys; from jal.__main__ import main; main(['--help']);"
-        "heavy = {'torch', 'sympy', 'numpy', 'matplotlib', 'pandas'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
+        "heavy = {'torch', 'sympy', 'numpy', 'matplotlib', 'pandas'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "threshold" in done.stdout
+
+
+def test_parameters_are_python_literals_or_else_text():
+    pairs = [
+        "rate=0.4",
+        "seeds=[1, 2]",
+        "loss=JAL-CE",
+        "flag=True",
+        "none=None",
+        "text='7'",
+        "equation=a=b",
+        "empty=",
+    ]
+    assert named_values(pairs) == {
+        "rate": 0.4,
+        "seeds": [1, 2],
+        "loss": "JAL-CE",
+        "flag": True,
+        "none": None,
+        "text": "7",
+        "equation": "a=b",
+        "empty": "",
+    }
+
+
+@pytest.mark.parametrize("pair", ["rate", "=3", "two words=3", ""])
+def test_a_parameter_without_name_or_value_is_refused(pair):
+    with pytest.raises(InputError, match="name=value"):
+        named_values([pair])

@@ -59,13 +59,11 @@ def noise_title(noise: Condition) -> str:
 def provenance(records: Sequence[Record], grid: str, profile: str) -> str:
     """One line of Markdown under a figure or table: what it shows, and what made it."""
     environments = [record.environment for record in records]
-    seeds = sorted({record.spec.seed for record in records})
-    where = sorted({f"{e['processor']} ({e['device']}, {e['threads']} thread(s))" for e in environments})
-    commits = sorted(
-        {f"`{str(e['commit'])[:12]}`{' with changes' if e['dirty'] else ''}" for e in environments}
-    )
+    seeds = ", ".join(map(str, sorted({record.spec.seed for record in records})))
+    devices = "; ".join(sorted({f"{e['device']} on {e['processor']}" for e in environments}))
+    commits = {f"`{str(e['commit'])[:12]}`{' with changes' if e['dirty'] else ''}" for e in environments}
     seconds = sum(record.timing["seconds"] for record in records)
     return (
-        f"*Profile {profile}. Grid {grid}: {len(records)} Records, seed(s) {', '.join(map(str, seeds))}, "
-        f"{seconds:.0f} s of training; {'; '.join(where)}; commit {', '.join(commits)}.*"
+        f"*Profile: {profile}. Grid: {grid}. Records: {len(records)}, seeds {seeds}, {seconds:.0f} s of training. "
+        f"Device: {devices}. Commit: {', '.join(sorted(commits))}.*"
     )
