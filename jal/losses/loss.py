@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 
 import torch
@@ -110,17 +111,29 @@ class Loss(nn.Module):
         values = self._values(_classes_last(logits), lambda scores: scores)
         return values.movedim(-1, 1) if logits.dim() > 2 else values
 
+    @torch.no_grad()
+    def parts(self, logits: Tensor, targets: Tensor) -> dict[str, float]:
+        """The mean of each summand by its name, the weight included: where a value comes from."""
+        index = targets.to(torch.int64).unsqueeze(-1)
+        values = self._terms_at(_classes_last(logits), lambda scores: scores.gather(-1, index))
+        return {f"{term.weight:g} {_name_of(term.formula)}": float(value.mean()) for term, value in values}
+
     def _values(self, logits: Tensor, own: Callable[[Tensor], Tensor]) -> Tensor:
-        total: Tensor | None = None
+        (_, total), *others = self._terms_at(logits, own)
+        for _, value in others:
+            total = total + value
+        return total
+
+    def _terms_at(self, logits: Tensor, own: Callable[[Tensor], Tensor]) -> list[tuple[Term, Tensor]]:
+        """Each term and its weighted value, at the label or labels whose scores `own` picks."""
+        values = []
         for link, terms in self._by_link:
             every = link(logits)
             at_label = own(every)
             for term in terms:
                 value = term.formula(at_label, every)
-                value = value if term.weight == 1.0 else term.weight * value
-                total = value if total is None else total + value
-        assert total is not None, "a Loss has at least one term"
-        return total
+                values.append((term, value if term.weight == 1.0 else term.weight * value))
+        return values
 
     def _check_values(self, logits: Tensor, targets: Tensor) -> None:
         K = logits.shape[-1]
@@ -167,3 +180,11 @@ def _classes_last(logits: Tensor) -> Tensor:
     if logits.shape[-1] < 2:
         raise InputError(f"logits of {logits.shape[-1]} class: a loss needs at least 2")
     return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+
+
+def _name_of(formula: Formula) -> str:
+    """ "normalised cross entropy" of the functions' names, the innermost last."""
+    if not isinstance(formula, partial):
+        return getattr(formula, "__name__", "loss").strip("_").replace("_", " ")
+    inner = [_name_of(argument) for argument in formula.args if callable(argument)]
+    return " ".join([_name_of(formula.func), *inner])
