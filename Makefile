@@ -14,8 +14,9 @@ CPU_WHEELS := $(if $(CPU),--extra-index-url https://download.pytorch.org/whl/cpu
 book: $(INSTALLED)
 	@$(VENV)/bin/jal book
 
+# Two processes of one thread each: threads that wait for one another would take several times as long.
 test: $(INSTALLED)
-	@$(VENV)/bin/python -m pytest -n 2 --dist loadgroup $(TESTS)
+	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadgroup $(TESTS)
 
 check: $(INSTALLED)
 	@$(VENV)/bin/ruff format --check .

@@ -1,0 +1,10 @@
+"""Experiments: what a run is (spec), what it gave (record), where that is kept (store), how it is made (run)."""
+
+from __future__ import annotations
+
+from jal.experiments.record import Record
+from jal.experiments.run import run, run_missing
+from jal.experiments.spec import RunSpec, resolve
+from jal.experiments.store import Store
+
+__all__ = ["Record", "RunSpec", "Store", "resolve", "run", "run_missing"]

@@ -1,0 +1,217 @@
+"""RunSpec: all that can change what a run gives, fully resolved, and the id that is made of it.
+
+A run's id is the SHA-256 of its spec's canonical JSON (`jal.experiments.schema`). What can change the result is
+in it; what cannot (commit, device, number of threads, folder) is not. So that an id, once given, stays:
+
+- A new field comes with the default that keeps the old meaning; it is then left out of old specs' JSON.
+- No field changes its name, type or default, and no name that a field may hold changes what it means.
+- A change of the code that changes numbers raises `SCIENCE`, which gives every run a new id. A test with short
+  golden trajectories fails when numbers move and it did not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from jal.errors import InputError, unknown
+from jal.experiments.schema import canonical, pack, unpack
+from jal.training.recipe import RECIPES, SETTINGS, Recipe
+from jal.training.recipe import recipe as recipe_of
+
+SCIENCE = 1
+"""Raised by hand when, and only when, a change of the code changes the numbers that a run gives."""
+
+NOISES = ("clean", "symmetric", "asymmetric")
+METHODS = ("exact", "bernoulli")
+FLIPS_CIFAR100 = {"official": "blocks", "paper": "superclasses"}
+BORROWED = {"digits": "cifar10"}
+"""Datasets of ours, and whose loss parameters they take; a spec holds the resulting numbers."""
+
+
+@dataclass(frozen=True)
+class NoiseSpec:
+    """Where the given labels come from.
+
+    Attributes
+    ----------
+    kind
+        "clean", "symmetric" or "asymmetric".
+    variant
+        where a kind has several on one dataset: "blocks" (the released code) or "superclasses" (the paper) for
+        asymmetric CIFAR-100.
+    rate, method, seed
+        the nominal rate, how labels are drawn (`jal.noise.corrupt`) and the draw's own seed; none where nothing
+        is drawn.
+    """
+
+    kind: str
+    variant: str | None = None
+    rate: float | None = None
+    method: str | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class LossSpec:
+    """A loss of the catalogue and every one of its parameters."""
+
+    name: str
+    parameters: dict[str, float] = field(hash=False)
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run. `resolve` makes it.
+
+    Attributes
+    ----------
+    dataset
+        what is trained and tested on.
+    noise, loss, recipe
+        the labels, the loss and the training, every number in its place.
+    seed
+        of the weights and the order of the batches.
+    science
+        the version of the numbers, `SCIENCE` when the spec was made.
+    """
+
+    dataset: str
+    noise: NoiseSpec
+    loss: LossSpec
+    recipe: Recipe
+    seed: int
+    science: int
+
+    @cached_property
+    def id(self) -> str:
+        """The first 16 hexadecimal digits of the canonical JSON's SHA-256."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+
+    def to_json(self) -> str:
+        """Canonical: equal specs have equal text.
+
+        Raises
+        ------
+        InputError
+            for a value that is not of its field's type, or not finite.
+        """
+        return canonical(pack(self, where="spec"))
+
+    @staticmethod
+    def from_json(text: str) -> RunSpec:
+        """The spec that `to_json` wrote.
+
+        Raises
+        ------
+        InputError
+            for text that is not JSON, and for a field that is unknown, missing or of the wrong type.
+        """
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise InputError(f"a spec must be JSON: {error}") from None
+        return unpack(data, RunSpec, "spec")
+
+
+def resolve(
+    *,
+    dataset: str,
+    noise: str = "clean",
+    rate: float | None = None,
+    loss: str,
+    settings: str = "official",
+    seed: int = 123,
+    noise_seed: int | None = None,
+    method: str = "exact",
+    borrow: str | None = None,
+    loss_parameters: Mapping[str, float] | None = None,
+    **overrides: object,
+) -> RunSpec:
+    """The RunSpec of a few words.
+
+    Parameters
+    ----------
+    dataset
+        one of `jal.training.recipe.RECIPES`.
+    noise, rate
+        "clean", or "symmetric" or "asymmetric" with a rate in [0, 1); rate 0 is "clean".
+    loss
+        a name of the catalogue.
+    settings
+        "official" (the authors' released code) or "paper" (its text and Table 8).
+    seed
+        of weights and batches.
+    noise_seed
+        of the labels; `seed` if left out, as in the released code.
+    method
+        "exact" or "bernoulli": see `jal.noise.corrupt`.
+    borrow
+        the dataset whose loss parameters to take. The digits, ours, take CIFAR-10's.
+    loss_parameters
+        values instead of the table's.
+    overrides
+        fields of `Recipe` instead of the dataset's, e.g. `epochs=20`. A regulariser is two fields: `l1=0, l2=1e-4`.
+
+    Raises
+    ------
+    InputError
+        for an unknown name, a value outside its domain, or parameters that the loss has neither given nor in
+        the table.
+    """
+    if dataset not in RECIPES:
+        raise unknown("dataset", dataset, RECIPES)
+    if settings not in SETTINGS:
+        raise unknown("settings", settings, SETTINGS)
+    # The catalogue needs torch, which a reader of specs does not.
+    from jal.losses.catalog import DATASETS, entry
+
+    source = borrow or BORROWED.get(dataset, dataset)
+    if source not in DATASETS:
+        raise unknown("dataset to borrow loss parameters from", source, DATASETS)
+    parameters = entry(loss).values(source, settings, loss_parameters or {})
+    base = pack(recipe_of(dataset, loss, settings))
+    return RunSpec(
+        dataset=dataset,
+        noise=_noise(
+            dataset, noise, rate, settings, method, _seed(seed if noise_seed is None else noise_seed)
+        ),
+        loss=LossSpec(loss, parameters),
+        recipe=unpack(base | overrides, Recipe, "recipe"),
+        seed=_seed(seed),
+        science=SCIENCE,
+    )
+
+
+def _noise(dataset: str, kind: str, rate: float | None, settings: str, method: str, seed: int) -> NoiseSpec:
+    from jal.noise import flip_map
+    from jal.noise.transition import check_rate
+
+    if kind not in NOISES:
+        raise unknown("noise", kind, NOISES)
+    if method not in METHODS:
+        raise unknown("method", method, METHODS)
+    if rate is not None:
+        rate = unpack(rate, float, "noise rate")
+        check_rate(rate)
+    if kind == "clean" and rate:
+        raise InputError(f"clean labels with a noise rate of {rate}: name a noise, symmetric or asymmetric")
+    if kind != "clean" and rate is None:
+        raise InputError(f"{kind} noise needs a rate: give the share of labels to flip, e.g. 0.4")
+    if not rate:
+        return NoiseSpec("clean")
+    variant = None
+    if kind == "asymmetric":
+        flip_map(dataset, settings)
+        variant = FLIPS_CIFAR100[settings] if dataset == "cifar100" else None
+    return NoiseSpec(kind, variant, rate, method, seed)
+
+
+def _seed(value: int) -> int:
+    seed = unpack(value, int, "seed")
+    if not 0 <= seed < 2**32:
+        raise InputError(f"seed {seed}: give an integer from 0 to 2**32 - 1")
+    return seed

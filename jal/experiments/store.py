@@ -1,0 +1,116 @@
+"""Folders of Records: one JSON file a run, `<store>/<dataset>/<id>.json`."""
+
+from __future__ import annotations
+
+import os
+import uuid
+import warnings
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from jal.errors import InputError
+from jal.experiments.record import Record, RecordError
+from jal.experiments.spec import SCIENCE, RunSpec
+
+
+class Store:
+    """A folder of Records."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.path)!r})"
+
+    def file(self, spec: RunSpec) -> Path:
+        """Where the Record of `spec` is, or would be."""
+        return self.path / spec.dataset / f"{spec.id}.json"
+
+    def prepare(self) -> None:
+        """Makes the folder, and makes sure, before hours of training, that it can be written.
+
+        Raises
+        ------
+        InputError
+            if it cannot.
+        """
+        probe = self.path / f".{uuid.uuid4().hex}.tmp"
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def put(self, record: Record) -> Path:
+        """Writes a Record, whole or not at all, and says where.
+
+        Raises
+        ------
+        InputError
+            if the folder cannot be written, or the Record is not one.
+        """
+        text, target = record.to_json(), self.file(record.spec)
+        draft = target.with_name(f".{record.id}.{uuid.uuid4().hex}.tmp")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with draft.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(target)
+        except OSError as error:
+            raise self._unwritable(error) from None
+        finally:
+            draft.unlink(missing_ok=True)
+        return target
+
+    def get(self, run: RunSpec | str) -> Record | None:
+        """The Record of a spec or of an id, or None.
+
+        Raises
+        ------
+        RecordError
+            for a file that does not hold it.
+        """
+        files = [self.file(run)] if isinstance(run, RunSpec) else sorted(self.path.glob(f"*/{run}.json"))
+        return next((_read(file) for file in files if file.is_file()), None)
+
+    def records(self, complain: Callable[[str], None] = warnings.warn) -> list[Record]:
+        """All Records of this version's numbers; each file that holds none of them is named to `complain`."""
+        found = []
+        for file in sorted(self.path.glob("*/*.json")):
+            try:
+                record = _read(file)
+                if record.spec.science != SCIENCE:
+                    raise RecordError(
+                        f"{file}: science {record.spec.science}, where this version is {SCIENCE}: left out"
+                    )
+                found.append(record)
+            except RecordError as error:
+                complain(str(error))
+        return found
+
+    def _unwritable(self, error: OSError) -> InputError:
+        return InputError(f"cannot write to the folder {self.path} ({error.strerror}): name another one")
+
+
+def find(run: RunSpec | str, stores: Iterable[Store]) -> tuple[Record, Store] | None:
+    """The first Record of a spec or an id in several stores, and the store that has it."""
+    for store in stores:
+        record = store.get(run)
+        if record is not None:
+            return record, store
+    return None
+
+
+def _read(file: Path) -> Record:
+    try:
+        record = Record.from_json(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordError(f"{file} cannot be read ({error}): remove it, or restore it") from None
+    except RecordError as error:
+        raise RecordError(f"{file} is not a valid Record ({error}): remove it, or restore it") from None
+    if file.stem != record.id:
+        raise RecordError(f"{file} holds the Record {record.id}: rename it, or remove it")
+    return record

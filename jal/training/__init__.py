@@ -1,0 +1,1 @@
+"""Training: the recipes (numbers, no torch) and the loop."""

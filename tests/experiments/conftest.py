@@ -1,0 +1,35 @@
+"""One thread (these networks are too small for two), and a commit for code that may have none yet."""
+
+import pytest
+import torch
+
+from jal.experiments import resolve, run
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def commit(monkeypatch):
+    monkeypatch.setenv("JAL_COMMIT", "0123456789abcdef")
+
+
+def short(**change):
+    """A run of a fraction of a second."""
+    words = {"dataset": "digits", "noise": "symmetric", "rate": 0.4, "loss": "JAL-CE", "epochs": 2}
+    return resolve(**(words | change))
+
+
+@pytest.fixture(name="short")
+def _short():
+    return short
+
+
+@pytest.fixture(scope="session")
+def record():
+    return run(short(), deterministic=True, commit=("0123456789abcdef", False))

@@ -1,0 +1,71 @@
+"""The commit of a Record: named, asked of git, or refused."""
+
+import subprocess
+
+import pytest
+
+from jal.errors import InputError
+from jal.experiments import provenance
+
+
+def test_the_variable_comes_first(monkeypatch):
+    monkeypatch.setenv("JAL_COMMIT", "abc")
+    assert provenance.commit() == ("abc", False)
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """The code, as it were, in a folder that git does not know."""
+    monkeypatch.delenv("JAL_COMMIT")
+    monkeypatch.setattr(provenance, "_SOURCE", tmp_path)
+    return tmp_path
+
+
+def test_an_unknown_commit_is_refused_unless_told(elsewhere):
+    with pytest.raises(InputError, match="JAL_COMMIT=unknown") as error:
+        provenance.commit()
+    assert "\n" not in str(error.value)
+    assert provenance.commit("unknown") == ("unknown", False)
+
+
+def test_without_git_too(elsewhere, monkeypatch):
+    monkeypatch.setenv("PATH", str(elsewhere))
+    assert provenance.commit("unknown") == ("unknown", False)
+
+
+def git(folder, *arguments):
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+    return subprocess.run(
+        ["git", *who, *arguments], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout
+
+
+@pytest.mark.parametrize("changed", ["jal/old.py", "jal/new.py"])
+def test_git_says_the_commit_and_whether_the_code_has_changed(elsewhere, changed):
+    (elsewhere / "jal").mkdir()
+    (elsewhere / "jal" / "old.py").write_text("1")
+    git(elsewhere, "init", "-q")
+    git(elsewhere, "add", "jal")
+    git(elsewhere, "commit", "-qm", "first")
+    head = git(elsewhere, "rev-parse", "HEAD").strip()
+    (elsewhere / "notes").write_text("these change no number")
+    assert provenance.commit() == (head, False)
+    (elsewhere / changed).write_text("2")
+    assert provenance.commit() == (head, True)
+
+
+def test_a_checkout_around_an_installed_package_is_not_its_own(elsewhere, monkeypatch):
+    git(elsewhere, "init", "-q")
+    (elsewhere / "file").write_text("1")
+    git(elsewhere, "add", "file")
+    git(elsewhere, "commit", "-qm", "first")
+    inside = elsewhere / "site-packages"
+    inside.mkdir()
+    monkeypatch.setattr(provenance, "_SOURCE", inside)
+    assert provenance.commit("unknown") == ("unknown", False)
+
+
+def test_the_environment_says_what_ran():
+    found = provenance.environment("cpu", 3, ("abc", True))
+    assert (found["device"], found["threads"], found["commit"], found["dirty"]) == ("cpu", 3, "abc", True)
+    assert all(found[key] for key in ("processor", "platform", "python", "torch", "numpy", "jal", "finished"))

@@ -1,0 +1,190 @@
+"""Running: what a Record says, the same bits twice, and only what is missing."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from jal import datasets, noise
+from jal.errors import InputError
+from jal.experiments import Store, run, run_missing
+from jal.experiments.device import choose_device, computing
+from jal.experiments.labels import noisy_labels
+from jal.experiments.run import train_command
+from jal.training.loop import TrainingError
+
+
+def result(record):
+    """What two equal runs share."""
+    return replace(record, environment={}, timing={})
+
+
+def test_a_record_says_what_ran_and_what_it_gave(short):
+    seen = []
+    spec = short()
+    record = run(spec, progress=lambda epoch, quantities: seen.append((epoch, quantities)))
+    assert (record.id, record.spec) == (spec.id, spec)
+    assert record.accuracy == record.curves["test_accuracy"][-1]
+    assert record.accuracy * 3.6 == pytest.approx(round(record.accuracy * 3.6), abs=1e-5)
+    assert [epoch for epoch, _ in seen] == [1, 2]
+    assert seen[1][1]["images_per_second"] > 0
+    assert record.environment["commit"] == "0123456789abcdef"
+    assert record.environment["threads"] == 1
+    assert record.timing["images_per_second"] == pytest.approx(2 * 1437 / record.timing["seconds"], rel=0.05)
+
+
+def test_the_same_bits_twice(short, record):
+    torch.manual_seed(99)  # the global stream is neither used nor moved
+    state = torch.get_rng_state()
+    torch.set_num_threads(2)
+    try:
+        again = run(short(), deterministic=True)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    assert result(again) == result(record)
+    assert again.environment["threads"] == 1 and again.environment["deterministic"]
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_small_images_give_the_same_bits_without_being_told_to(short, record):
+    torch.set_num_threads(2)
+    try:
+        assert result(run(short())) == result(record)
+    finally:
+        torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize(
+    ("deterministic", "pixels", "threads"), [(True, 10**6, 1), (False, 100, 1), (False, 10**6, 2)]
+)
+def test_threads(deterministic, pixels, threads):
+    torch.set_num_threads(2)
+    try:
+        with computing(deterministic, pixels):
+            assert torch.get_num_threads() == threads
+            assert torch.are_deterministic_algorithms_enabled() == deterministic
+        assert torch.get_num_threads() == 2
+        assert not torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_another_seed_gives_another_result(short, record):
+    assert run(short(seed=124)).curves != record.curves
+    assert run(short(noise_seed=124)).curves != record.curves
+
+
+def test_precision_and_width_reach_the_network(short, record):
+    for change in ({"precision": "float64"}, {"width": 0.5}):
+        assert run(short(**change)).curves != record.curves
+
+
+def test_noisy_labels(short):
+    data = datasets.load("digits")
+    flipped = noisy_labels(short(rate=0.4), data) != data.train_labels
+    assert flipped.sum() == 531  # 9 x int(n / 22.5) of each class's n images: less than .4 x 1437 = 575
+    assert (noisy_labels(short(noise="clean", rate=None), data) == data.train_labels).all()
+    expected = noise.corrupt(data.train_labels, noise.asymmetric("digits", 0.3), 7, "bernoulli")
+    spec = short(noise="asymmetric", rate=0.3, method="bernoulli", noise_seed=7)
+    assert (noisy_labels(spec, data) == expected).all()
+
+
+@pytest.mark.parametrize("settings", ["official", "paper"])
+def test_noisy_labels_of_cifar100_follow_the_settings(short, settings):
+    labels = np.repeat(np.arange(100), 10)
+    data = replace(
+        datasets.load("digits"),
+        name="cifar100",
+        train_images=np.zeros((1000, 32, 32, 3), np.uint8),
+        train_labels=labels,
+        classes=tuple(map(str, range(100))),
+    )
+    spec = short(dataset="cifar100", noise="asymmetric", rate=0.5, settings=settings)
+    targets = np.array(noise.flip_map("cifar100", settings))
+    given = noisy_labels(spec, data)
+    moved = given != labels
+    assert moved.sum() == 500
+    assert (given[moved] == targets[labels[moved]]).all()
+
+
+def test_labels_of_a_later_version_are_refused(short):
+    spec = short()
+    with pytest.raises(InputError, match="labels of the kind 'human'"):
+        noisy_labels(replace(spec, noise=replace(spec.noise, kind="human")), datasets.load("digits"))
+
+
+def test_devices():
+    assert choose_device("cpu") == "cpu"
+    assert choose_device("auto") in ("cpu", "cuda", "mps")
+    for wrong in ("gpu", "cuda:99" if not torch.cuda.is_available() else "tpu"):
+        with pytest.raises(InputError, match=f"device '{wrong}' is not here: take one of auto"):
+            choose_device(wrong)
+
+
+def test_only_what_is_missing_is_run_and_kept_at_once(short, record, tmp_path):
+    store, other = Store(tmp_path / "runs"), Store(tmp_path / "results")
+    other.put(record)
+    specs = [short(seed=124), short(), short(seed=125), short(seed=124)]
+    kept = []
+
+    def look(done, total, latest):
+        assert store.get(latest.id) == latest
+        kept.append((done, total))
+
+    records = run_missing(specs, store, jobs=1, also=[other], progress=look)
+    assert [each.spec for each in records] == specs
+    assert records[1] == record
+    assert kept == [(1, 2), (2, 2)]
+    assert len(store.records()) == 2
+    assert run_missing(specs, store, jobs=1, also=[other], progress=look) == records
+    assert len(kept) == 2
+
+
+def test_processes_give_the_same_bits(short, record, tmp_path):
+    records = run_missing([short(), short(loss="CE")], Store(tmp_path), jobs=2)
+    assert result(records[0]).curves == record.curves
+    assert records[0].environment["threads"] == 1
+    assert {each.id for each in Store(tmp_path).records()} == {each.id for each in records}
+
+
+def test_a_damaged_record_is_run_again(short, record, tmp_path):
+    store = Store(tmp_path)
+    store.put(record).write_text("{")
+    with pytest.warns(UserWarning, match="is not a valid Record .*; it is run again"):
+        (again,) = run_missing([short()], store, jobs=1)
+    assert result(again) == result(record)
+    assert store.get(record.id) == again
+
+
+def test_a_run_that_fails_does_not_stop_the_others(short, tmp_path):
+    store = Store(tmp_path)
+    broken = short(learning_rate=1e200, clip_norm=None, precision="float64")
+    with pytest.raises(
+        TrainingError, match=f"1 of 2 runs failed; the first: JAL-CE \\({broken.id}\\): the loss JAL-CE"
+    ):
+        run_missing([broken, short(seed=126)], store, jobs=1)
+    assert [each.spec.seed for each in store.records()] == [126]
+
+
+def test_an_unwritable_store_is_an_error_before_any_run(short, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot write to the folder"):
+        run_missing([short()], Store(tmp_path / "file"), progress=lambda *_: pytest.fail("it ran"))
+    with pytest.raises(InputError, match="cannot write to the folder"):
+        train_command(short(), tmp_path / "file", progress=lambda *_: pytest.fail("it ran"))
+
+
+def test_the_command_keeps_a_record_and_does_not_run_twice(short, tmp_path):
+    first, file, ran = train_command(short(), tmp_path / "runs")
+    assert ran and Store(tmp_path / "runs").get(first.id) == first and file.stem == first.id
+    assert train_command(short(), tmp_path / "runs") == (first, file, False)
+    again, _, ran = train_command(short(), tmp_path / "runs", again=True)
+    assert ran and result(again) == result(first)
+
+
+def test_data_that_cannot_be_had_is_an_input_error(short):
+    with pytest.raises(InputError, match="clothing1m"):
+        run(short(dataset="clothing1m", noise="clean", rate=None))

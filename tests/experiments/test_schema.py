@@ -1,0 +1,87 @@
+"""Dataclasses as JSON: one text for equal values, and only what fits comes back."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from jal.errors import InputError
+from jal.experiments.schema import canonical, pack, unpack
+
+
+@dataclass(frozen=True)
+class Inner:
+    x: float
+    n: int = 3
+
+
+@dataclass(frozen=True)
+class Outer:
+    name: str
+    inner: Inner
+    ratio: float | None = None
+    flag: bool = False
+    sizes: tuple[float, ...] = ()
+    curves: dict[str, list[float]] = field(default_factory=dict)
+    notes: dict[str, str | int | bool] = field(default_factory=dict)
+
+
+WHOLE = Outer("a", Inner(0.5, 4), 1.0, True, (1.0, 2.5), {"y": [1.0, 2.0]}, {"k": 1, "b": False, "s": "t"})
+
+
+def test_round_trip():
+    assert unpack(pack(WHOLE), Outer) == WHOLE
+    assert unpack(pack(Outer("a", Inner(1.0))), Outer) == Outer("a", Inner(1.0))
+
+
+def test_defaults_are_left_out_and_keys_sorted():
+    assert canonical(pack(Outer("a", Inner(1.0, 3)))) == '{"inner":{"x":1.0},"name":"a"}'
+
+
+@pytest.mark.parametrize("one", [1, 1.0, np.float64(1), np.float32(1), np.int64(1)])
+def test_a_float_is_written_as_a_float_whatever_it_was_given_as(one):
+    assert canonical(pack(Outer("a", Inner(one), one, sizes=(one,)))) == (
+        '{"inner":{"x":1.0},"name":"a","ratio":1.0,"sizes":[1.0]}'
+    )
+
+
+def test_zero_has_no_sign_and_integers_stay_integers():
+    assert canonical(pack(Inner(-0.0, np.int64(7)))) == '{"n":7,"x":0.0}'
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (Inner(float("nan")), "x is nan: give a finite number"),
+        (Inner(float("inf")), "x is inf"),
+        (Inner(True), "x is True"),
+        (Inner("1"), "x is '1'"),
+        (Inner(1.0, 2.5), "n is 2.5: give an integer"),
+        (Inner(1.0, True), "n is True: give an integer"),
+        (Outer(3, Inner(1.0)), "name is 3: give text"),
+        (Outer("a", 3), "inner is 3: give Inner"),
+        (Outer("a", Inner(1.0), flag=1.5), "flag is 1.5: give true or false"),
+        (Outer("a", Inner(1.0), curves={"y": [1.0, float("nan")]}), r"curves.y\[1\] is nan"),
+    ],
+)
+def test_what_does_not_fit_is_not_written(value, message):
+    with pytest.raises(InputError, match=message):
+        pack(value)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ([], "give Outer"),
+        ({"name": "a"}, "lacks inner"),
+        ({"name": "a", "inner": {"x": 1.0}, "ratoi": 1.0}, "unknown field 'ratoi': did you mean 'ratio'"),
+        ({"name": "a", "inner": {"x": 1.0, "m": 1}}, "unknown field of inner 'm'"),
+        ({"name": "a", "inner": {"x": None}}, "inner.x is None"),
+        ({"name": "a", "inner": {"x": 1.0}, "sizes": 3}, "sizes is 3"),
+        ({"name": "a", "inner": {"x": 1.0}, "curves": {"y": "no"}}, "curves.y is 'no'"),
+    ],
+)
+def test_what_does_not_fit_is_not_read(data, message):
+    with pytest.raises(InputError, match=message) as error:
+        unpack(data, Outer)
+    assert "\n" not in str(error.value)

@@ -1,0 +1,218 @@
+"""The loop: the same numbers as a plain one, what it measures, what it refuses."""
+
+from copy import deepcopy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from jal import losses, models
+from jal.datasets import ImageData
+from jal.errors import InputError
+from jal.training import loop
+from jal.training.loop import TrainingError, train
+from jal.training.recipe import recipe
+
+
+def synthetic(train_images=100, test_images=40, size=8, seed=0):
+    """Ten faint patterns under strong pixel noise."""
+    random = np.random.RandomState(seed)
+    patterns = random.randint(0, 256, (10, size, size, 1))
+
+    def part(count):
+        labels = np.arange(count) % 10
+        images = 0.5 * patterns[labels] + 0.5 * random.randint(0, 256, (count, size, size, 1))
+        return images.astype(np.uint8), labels.astype(np.int64)
+
+    return ImageData("synthetic", *part(train_images), *part(test_images), tuple("0123456789"))
+
+
+DATA = synthetic()
+GIVEN = np.where(np.arange(100) % 3 == 0, (DATA.train_labels + 1) % 10, DATA.train_labels)
+
+
+def small(loss="CE", **change):
+    return replace(recipe("digits", loss), epochs=3, batch_size=32, precision="float64", **change)
+
+
+def network(seed=5):
+    torch.manual_seed(seed)
+    return models.build("cnn2", 10, 1, 8)
+
+
+def criterion(name="CE"):
+    return losses.build(name, "cifar10", reduction="none")
+
+
+def plain(model, loss_name, r, seed):
+    """The same training as one would write it: a mean loss, the penalty in the loss, torch's own schedule."""
+    model.double()
+    mean, std = (torch.tensor(values, dtype=torch.float64) for values in (r.mean, r.std))
+    images = (torch.tensor(DATA.train_images).double() / 255 - mean) / std
+    images, labels = images.permute(0, 3, 1, 2), torch.tensor(GIVEN)
+    loss = losses.build(loss_name, "cifar10")
+    optimiser = torch.optim.SGD(
+        model.parameters(), r.learning_rate, r.momentum, weight_decay=r.l2, nesterov=r.nesterov
+    )
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, r.epochs)
+    generator = torch.Generator().manual_seed(seed)
+    model.train()
+    for _ in range(r.epochs):
+        order = torch.randperm(len(labels), generator=generator)
+        for first in range(0, len(order), r.batch_size):
+            batch = order[first : first + r.batch_size]
+            total = loss(model(images[batch]), labels[batch])
+            total = total + r.l1 * sum(p.abs().sum() for p in model.parameters())
+            optimiser.zero_grad()
+            total.backward()
+            if r.clip_norm:
+                nn.utils.clip_grad_norm_(model.parameters(), r.clip_norm)
+            optimiser.step()
+        schedule.step()
+    return model
+
+
+@pytest.mark.parametrize(
+    ("loss", "change"),
+    [
+        ("CE", {}),
+        ("CE", {"clip_norm": None, "nesterov": True}),
+        ("JAL-CE", {"l1": 1e-3}),
+        ("JAL-CE", {"l1": 1e-2, "clip_norm": 0.5}),
+        ("NCE+RCE", {"l2": 1e-2}),
+    ],
+)
+def test_same_weights_as_a_plain_loop(loss, change):
+    r = small(loss, **change)
+    ours = network()
+    for module in ours.modules():
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            # At 0, where they start, a gradient that is rounding alone decides the penalty's sign.
+            nn.init.uniform_(module.bias, 0.1, 0.2)
+    theirs = deepcopy(ours)
+    train(ours, criterion(loss), DATA, GIVEN, r, seed=11)
+    plain(theirs, loss, r, seed=11)
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-11)
+
+
+def test_the_penalty_is_inside_the_clipped_gradient():
+    """With a bound far under the penalty's own gradient, one step is no longer than the bound allows."""
+    r = replace(
+        small(l1=1.0, l2=0.0, clip_norm=1e-3, momentum=0.0, schedule="constant"), epochs=1, batch_size=100
+    )
+    model = network().double()
+    before = torch.cat([p.detach().flatten().clone() for p in model.parameters()])
+    train(model, criterion(), DATA, GIVEN, r, seed=1)
+    after = torch.cat([p.detach().flatten() for p in model.parameters()])
+    assert torch.linalg.vector_norm(after - before) <= r.learning_rate * 1e-3 * (1 + 1e-9)
+
+
+class Counting(nn.Module):
+    """Cross entropy that remembers the batches it saw in training."""
+
+    name = "counting"
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = []
+
+    def forward(self, logits, labels):
+        if logits.requires_grad:
+            self.sizes.append(len(labels))
+        return nn.functional.cross_entropy(logits, labels, reduction="none")
+
+
+def test_the_last_partial_batch_is_kept():
+    loss = Counting()
+    train(network(), loss, DATA, GIVEN, small(), seed=1)
+    assert loss.sizes == [32, 32, 32, 4] * 3
+
+
+def test_curves():
+    seen = []
+    curves = train(
+        network(), criterion(), DATA, GIVEN, small(), seed=1, progress=lambda e, q: seen.append((e, dict(q)))
+    )
+    assert {"test_accuracy", "test_loss", "train_loss", "clean_loss", "clean_accuracy"} < set(curves)
+    assert {"wrong_loss", "memorised", "recovered"} < set(curves)
+    assert all(len(curve) == 3 for curve in curves.values())
+    assert [epoch for epoch, _ in seen] == [1, 2, 3]
+    assert [quantities["test_accuracy"] for _, quantities in seen] == curves["test_accuracy"]
+    wrong = (DATA.train_labels != GIVEN).mean()
+    for total, right, other in zip(
+        curves["train_loss"], curves["clean_loss"], curves["wrong_loss"], strict=True
+    ):
+        assert total == pytest.approx((1 - wrong) * right + wrong * other)
+
+
+def test_without_wrong_labels_their_curves_are_left_out():
+    curves = train(network(), criterion(), DATA, DATA.train_labels, small(), seed=1)
+    assert set(curves) == {"test_accuracy", "test_loss", "train_loss", "clean_loss", "clean_accuracy"}
+    assert curves["train_loss"] == pytest.approx(curves["clean_loss"])
+
+
+def test_memorised_is_the_wrong_label_and_recovered_the_true_one():
+    truth = torch.tensor([0, 0, 1, 1, 2])
+    given = torch.tensor([0, 0, 1, 2, 0])
+    guesses = torch.tensor([0, 1, 1, 2, 2])
+    losses = torch.tensor([1.0, 2.0, 3.0, 4.0, 6.0])
+    share = loop._shares(5, 3, 1)
+    totals = loop._train_totals(losses, guesses, given, truth)
+    assert {name: share[name] * float(total) for name, total in totals.items()} == pytest.approx(
+        {
+            "train_loss": 3.2,
+            "clean_loss": 2.0,
+            "clean_accuracy": 200 / 3,
+            "wrong_loss": 5.0,
+            "memorised": 50.0,
+            "recovered": 50.0,
+        }
+    )
+
+
+def test_the_test_accuracy_is_the_trained_networks():
+    model = network()
+    r = small()
+    curves = train(model, criterion(), DATA, GIVEN, r, seed=1)
+    images = (torch.tensor(DATA.test_images).double() / 255 - r.mean[0]) / r.std[0]
+    with torch.no_grad():
+        guesses = model.eval()(images.permute(0, 3, 1, 2)).argmax(1)
+    assert curves["test_accuracy"][-1] == pytest.approx(100 * (guesses.numpy() == DATA.test_labels).mean())
+
+
+def test_the_seed_fixes_the_order_of_the_batches():
+    runs = [train(network(), criterion(), DATA, GIVEN, small(), seed=seed) for seed in (1, 1, 2)]
+    assert runs[0]["train_loss"] == pytest.approx(runs[1]["train_loss"], rel=1e-12)
+    assert runs[0]["train_loss"] != pytest.approx(runs[2]["train_loss"], rel=1e-6)
+
+
+def test_mixed_precision_trains():
+    curves = train(
+        network(), criterion(), DATA, GIVEN, replace(small(), precision="bfloat16", epochs=10), seed=1
+    )
+    assert curves["clean_accuracy"][-1] > 50
+
+
+def test_a_loss_that_is_not_finite_stops_the_run():
+    with pytest.raises(
+        TrainingError, match=r"the loss CE is not finite in epoch \d of 3 .*lower the learning rate"
+    ) as error:
+        train(network(), criterion(), DATA, GIVEN, small(learning_rate=1e200, clip_norm=None), seed=1)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"batch_size": 33}, "leaves a last batch of one of the 100 images"),
+        ({"augmentation": ("sharpen",)}, "augmentation"),
+        ({"test_transform": ("resize256",)}, "test_transform"),
+        ({"mean": (0.5,) * 3, "std": (0.2,) * 3}, "3 channels, and synthetic's images have 1"),
+    ],
+)
+def test_what_the_loop_cannot_follow_is_refused(change, message):
+    with pytest.raises(InputError, match=message):
+        train(network(), criterion(), DATA, GIVEN, replace(small(), **change), seed=1)
