@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from jal.errors import InputError
+from jal.errors import JalError
 
 EXTRA_OF = {
     "typer": "train",
@@ -25,13 +25,14 @@ EXTRA_OF = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0 done, 1 a run failed, 2 bad input, 75 resumable."""
+    """Run the command line and return its exit code: 0 done, 1 a run or notebook failed, 2 bad input,
+    75 stopped and resumable."""
     try:
         from jal.cli import app
 
         return int(app(arguments, standalone_mode=False) or 0)
-    except InputError as error:
-        return _refuse(str(error))
+    except JalError as error:
+        return _refuse(str(error), error.exit_code)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in EXTRA_OF:

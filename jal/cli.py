@@ -170,16 +170,11 @@ def book(
     jobs: Jobs = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings of the rendering are errors.")] = False,
     root: Root = None,
-) -> int:
+) -> None:
     """Build the book into _build/html: execute the notebooks that changed, render the pages."""
     from jal import book as books
 
-    try:
-        books.build_book(profile, root=root, jobs=jobs, strict=strict)
-    except books.BuildFailed as failure:
-        typer.echo(f"jal: {failure}", err=True)
-        return 1
-    return 0
+    books.build_book(profile, root=root, jobs=jobs, strict=strict)
 
 
 def named_values(pairs: Iterable[str]) -> dict[str, Any]:

@@ -6,8 +6,26 @@ import difflib
 from collections.abc import Iterable
 
 
-class InputError(ValueError):
-    """Bad input. The message is one line for a person; the command line prints it and exits with 2."""
+class JalError(Exception):
+    """An error whose message is one line for a person. The command line prints it and exits with `exit_code`."""
+
+    exit_code = 1
+
+
+class InputError(JalError, ValueError):
+    """Bad input: the thing, the value, the remedy."""
+
+    exit_code = 2
+
+
+class TrainingError(JalError, RuntimeError):
+    """A run that cannot go on: what happened, when, and the remedy."""
+
+
+class Stopped(JalError, RuntimeError):
+    """A run that stopped because it was asked to, its checkpoint written: it can be taken up again."""
+
+    exit_code = 75
 
 
 def unknown(thing: str, value: object, known: Iterable[str]) -> InputError:

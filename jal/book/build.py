@@ -18,11 +18,11 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 from jal.book.fingerprint import digest, fingerprint
 from jal.book.run import check_jobs, check_profile, run_notebooks, tell
 from jal.checkout import find_root
-from jal.errors import InputError
+from jal.errors import InputError, JalError
 
 
-class BuildFailed(RuntimeError):
-    """The book could not be built. The message is one line for a person."""
+class BuildFailed(JalError):
+    """The book could not be built."""
 
 
 def build_book(

@@ -128,7 +128,7 @@ def run_missing(
     jal.training.loop.TrainingError
         when a run failed, after all others have ended.
     """
-    from jal.training.loop import TrainingError
+    from jal.errors import TrainingError
 
     specs = list(specs)
     store.prepare()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from jal.errors import InputError
+from jal import files
 from jal.experiments.record import Record, RecordError
 from jal.experiments.spec import SCIENCE, RunSpec
 
@@ -40,7 +39,7 @@ class Store:
             probe.touch()
             probe.unlink()
         except OSError as error:
-            raise self._unwritable(error) from None
+            raise files.unwritable(self.path, error) from None
 
     def put(self, record: Record) -> Path:
         """Writes a Record, whole or not at all, and says where.
@@ -51,18 +50,7 @@ class Store:
             if the folder cannot be written, or the Record is not one.
         """
         text, target = record.to_json(), self.file(record.spec)
-        draft = target.with_name(f".{record.id}.{uuid.uuid4().hex}.tmp")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with draft.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(target)
-        except OSError as error:
-            raise self._unwritable(error) from None
-        finally:
-            draft.unlink(missing_ok=True)
+        files.write(target, text)
         return target
 
     def get(self, run: RunSpec | str) -> Record | None:
@@ -73,13 +61,13 @@ class Store:
         RecordError
             for a file that does not hold it.
         """
-        files = [self.file(run)] if isinstance(run, RunSpec) else sorted(self.path.glob(f"*/{run}.json"))
-        return next((_read(file) for file in files if file.is_file()), None)
+        found = [self.file(run)] if isinstance(run, RunSpec) else self._files(f"{run}.json")
+        return next((_read(file) for file in found if file.is_file()), None)
 
     def records(self, complain: Callable[[str], None] = warnings.warn) -> list[Record]:
         """All Records of this version's numbers; each file that holds none of them is named to `complain`."""
         found = []
-        for file in sorted(self.path.glob("*/*.json")):
+        for file in self._files("*.json"):
             try:
                 record = _read(file)
                 if record.spec.science != SCIENCE:
@@ -91,8 +79,9 @@ class Store:
                 complain(str(error))
         return found
 
-    def _unwritable(self, error: OSError) -> InputError:
-        return InputError(f"cannot write to the folder {self.path} ({error.strerror}): name another one")
+    def _files(self, pattern: str) -> list[Path]:
+        # Folders with a dot are for what is not a Record: checkpoints, claims, failures.
+        return sorted(file for file in self.path.glob(f"*/{pattern}") if not file.parent.name.startswith("."))
 
 
 def find(run: RunSpec | str, stores: Iterable[Store]) -> tuple[Record, Store] | None:

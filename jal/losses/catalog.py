@@ -78,7 +78,7 @@ class Entry:
         known = {p.name: p for p in self.parameters}
         for name in given:
             if name not in known:
-                raise unknown(f"parameter of {self.name}", name, [*known, *OPTIONS])
+                raise unknown(f"parameter of {self.name}", name, {*known, *OPTIONS} - {name})
         values: dict[str, object] = {p.name: p.default for p in self.parameters if p.default is not None}
         if dataset is not None:
             values |= self.table.get(dataset, {})
@@ -94,6 +94,9 @@ class Entry:
             raise InputError(f"{self.name} needs {', '.join(missing)} and has {where}: give a value{remedy}")
         return {name: known[name].check(self.name, values[name]) for name in known}
 
+
+LOG_1E_4 = -9.210340371976182
+"""A literal, because it is a part of every run's identity: no system's logarithm may round it otherwise."""
 
 # Parameters and their domains. A name means the same in every loss; its domain may not.
 
@@ -112,7 +115,7 @@ MARGIN = Parameter("margin", "margin >= 0", lambda v: v >= 0, default=0.1)
 EPS = Parameter("eps", "0 < eps < 1", lambda v: 0 < v < 1, default=f.EPS)
 # From 1/K on every class can lie under the floor, and a negative loss's normaliser is then 0.
 EPS_OF_NEGATIVE = Parameter("eps", "0 < eps <= 1e-4, below 1 / K", lambda v: 0 < v <= 1e-4, default=f.EPS)
-LOG_ZERO = Parameter("A", "A < 0, the value that stands for log 0", lambda v: v < 0, default=math.log(1e-4))
+LOG_ZERO = Parameter("A", "A < 0, the value that stands for log 0", lambda v: v < 0, default=LOG_1E_4)
 CLIP_POWER = Parameter(
     "power",
     "power = 1 (a clipped norm becomes delta: the released code) or -1 (1/delta: LogitClip's paper)",

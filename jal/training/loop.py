@@ -1,13 +1,16 @@
 """The loop: a network, a loss and noisy labels in, one number per epoch and quantity out.
 
-The images lie on the device as bytes from the start, batches are drawn there, and nothing in a step waits for
-the host: each epoch's losses and guesses stay on the device until the epoch is over.
+The images lie on the device as bytes from the start; batches are drawn, augmented and normalised there, and
+nothing in a step waits for the host. What is random in an epoch is a function of the seed and the epoch alone,
+drawn on the host: a run can be taken up again at any step, and has the same batches on every device.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,46 +18,43 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from jal.datasets import ImageData
-from jal.errors import InputError
+from jal.errors import InputError, TrainingError
+from jal.losses import Loss
+from jal.models import Classifier, StudentHead
+from jal.training import speed
+from jal.training.augment import augment, draw
+from jal.training.data import DeviceData
 from jal.training.recipe import Recipe
 
 Curves = dict[str, list[float]]
 Progress = Callable[[int, Mapping[str, float]], None]
 
-EVALUATION_CHUNK = 2048
+EVALUATION_CHUNK = 2000
 
 
-class TrainingError(RuntimeError):
-    """A run that cannot go on: one line with what happened, when, and the remedy."""
-
-
-def train(
-    model: nn.Module,
-    loss: nn.Module,
-    data: ImageData,
-    given: NDArray[np.int64],
-    recipe: Recipe,
-    *,
-    seed: int,
-    device: str | torch.device = "cpu",
-    progress: Progress | None = None,
-) -> Curves:
-    """Trains `model` in place.
+class Training:
+    """A run in the making.
 
     Parameters
     ----------
+    model
+        trained in place.
     loss
         with reduction "none": one value an image.
+    data
+        images and true labels, on the device.
     given
-        the labels to train with, (N,); `data.train_labels` are the true ones.
+        the labels to train with, (N,).
     seed
-        of the batches' order.
-    progress
-        called after each epoch with its number, the first being 1, and its quantities.
+        of the batches and their augmentation.
+    eager
+        neither compile the network nor choose the number of threads: the same bits twice on one machine.
 
-    Returns
-    -------
-    Curves
+    Attributes
+    ----------
+    epoch, step
+        how many epochs are complete, and how many steps of the next.
+    curves
         one value an epoch: `test_accuracy`, `test_loss`, and what the epoch's own batches gave before each step:
         `train_loss`, and, apart for the images with a right and with a wrong label, `clean_loss`, `wrong_loss`,
         `clean_accuracy`, `memorised` (the wrong label guessed) and `recovered` (the true one). Accuracies in per
@@ -64,99 +64,288 @@ def train(
     ------
     InputError
         for a recipe that this loop cannot follow.
-    TrainingError
-        when a loss is no longer finite.
     """
-    _check(model, recipe, data)
-    device = torch.device(device)
-    dtype = torch.float64 if recipe.precision == "float64" else torch.float32
-    model.to(device, dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    mixed = torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16")
-    mean, std = (
-        255 * torch.tensor(values, dtype=dtype, device=device) for values in (recipe.mean, recipe.std)
-    )
 
-    def logits(pixels: Tensor) -> Tensor:
-        with mixed:
-            scores: Tensor = model(((pixels.to(dtype) - mean) / std).permute(0, 3, 1, 2))
-        return scores.to(dtype)
+    def __init__(
+        self,
+        model: Classifier,
+        loss: Loss,
+        data: DeviceData,
+        given: NDArray[np.int64],
+        recipe: Recipe,
+        *,
+        seed: int,
+        eager: bool = False,
+    ) -> None:
+        _check(model, recipe, data)
+        self.device, self.eager = data.device, eager
+        self.dtype = torch.float64 if recipe.precision == "float64" else torch.float32
+        model.to(self.device, self.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model, self.loss, self.data, self.recipe, self.seed = model, loss, data, recipe, seed
+        self.mean, self.std = (
+            255 * torch.tensor(v, dtype=self.dtype, device=self.device) for v in (recipe.mean, recipe.std)
+        )
+        self._body: Callable[[Tensor], Tensor] = model.body
+        self.parameters = list(model.parameters())
+        self.optimiser = _optimiser(self.parameters, recipe, self.device)
+        self.steps = math.ceil(len(given) / recipe.batch_size)
+        self.epoch = self.step = 0
+        self.curves: Curves = {}
+        self._take: dict[int, Callable[[], None]] = {}
 
-    images, labels, truth, test_images, test_labels = (
-        torch.tensor(array, device=device)
-        for array in (data.train_images, given, data.train_labels, data.test_images, data.test_labels)
-    )
-    share = _shares(len(labels), int((given == data.train_labels).sum()), len(test_labels))
-    losses, guesses = torch.empty(len(labels), dtype=dtype, device=device), torch.empty_like(labels)
-    parameters = list(model.parameters())
+        def place(*size: int, dtype: torch.dtype = self.dtype) -> Tensor:
+            return torch.zeros(size, dtype=dtype, device=self.device)
+
+        # What steps read and write lies in fixed places, so that a step can be captured once and replayed.
+        N = len(given)
+        self.given = torch.tensor(given, device=self.device)
+        clean = int((self.given == data.train_labels).sum())
+        self.shares = _shares(N, clean, len(data.test_labels))
+        self.order, self.cursor = place(N, dtype=torch.int64), place(dtype=torch.int64)
+        self.draws = {
+            name: t.to(self.device) for name, t in draw(recipe.augmentation, N, _random(seed, 0)).items()
+        }
+        self.losses, self.guesses = place(N), place(N, dtype=torch.int64)
+        self.failed_at = place(dtype=torch.int64).fill_(-1)
+        self.failed_scores = place(recipe.batch_size, data.num_classes)
+        self.test = place(2)
+
+    def run(
+        self, progress: Progress | None = None, between: Callable[[Training], None] | None = None
+    ) -> Curves:
+        """Train from wherever this is to the end.
+
+        Parameters
+        ----------
+        progress
+            called after each epoch with its number, the first being 1, and its quantities.
+        between
+            called after each step; it may take the `state`, and leave by an exception.
+
+        Raises
+        ------
+        TrainingError
+            when a loss is no longer finite.
+        """
+        if not self._take:
+            self._prepare()
+        while self.epoch < self.recipe.epochs:
+            self._begin_epoch()
+            while self.step < self.steps:
+                self._advance()
+                if between is not None:
+                    between(self)
+            quantities = self._end_epoch()
+            if progress is not None:
+                progress(self.epoch, quantities)
+        return self.curves
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """All that a run needs to go on from here: its tensors, by name, and what JSON can hold."""
+        return self._places(), {"epoch": self.epoch, "step": self.step, "curves": self.curves}
+
+    def restore(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave, for the same recipe, labels and seed."""
+        with torch.no_grad():
+            for name, place in self._places().items():
+                place.copy_(tensors[name])
+        self.epoch, self.step = meta["epoch"], meta["step"]
+        self.curves = {name: list(curve) for name, curve in meta["curves"].items()}
+
+    # One step
+
+    def _step(self, size: int) -> None:
+        rows = self.cursor + torch.arange(size, device=self.device)
+        batch = self.order.index_select(0, rows)
+        given = self.given.index_select(0, batch)
+        drawn = {name: values.index_select(0, rows) for name, values in self.draws.items()}
+        pixels = augment(self.data.train_images.index_select(0, batch), drawn)
+        scores, penalty = self._training_scores(pixels, given)
+        values = self.loss(scores, given)
+        self.losses.index_copy_(0, batch, values.detach())
+        self.guesses.index_copy_(0, batch, scores.detach().argmax(1))
+        self._remember_failure(values.detach(), scores.detach())
+        self.optimiser.zero_grad(set_to_none=True)
+        (values.mean() + penalty).backward()
+        if self.recipe.l1:
+            # The gradient of l1 x sum |w|, inside what is clipped.
+            gradients = [parameter.grad for parameter in self.parameters]
+            torch._foreach_add_(gradients, torch._foreach_sign(self.parameters), alpha=self.recipe.l1)  # type: ignore[arg-type]
+        if self.recipe.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_norm, foreach=True)
+        self.optimiser.step()
+        self.cursor += size
+
+    def _training_scores(self, pixels: Tensor, given: Tensor) -> tuple[Tensor, Tensor | float]:
+        """The batch's logits, and what the head adds to its mean loss."""
+        with self._mixed():
+            # What is compiled, is for full batches.
+            body = self._body if len(pixels) == self.recipe.batch_size else self.model.body
+            features = body(self._normalised(pixels))
+            if isinstance(self.model.head, StudentHead):
+                penalty = self.model.head.penalty(features, given)
+                return self.model.head(features, given).to(self.dtype), penalty
+            return self.model.head(features).to(self.dtype), 0.0
+
+    def _normalised(self, pixels: Tensor) -> Tensor:
+        # (N, height, width, channels) seen as (N, channels, height, width) is channels_last as it lies.
+        return ((pixels.to(self.dtype) - self.mean) / self.std).permute(0, 3, 1, 2)
+
+    def _mixed(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16")
+
+    def _remember_failure(self, values: Tensor, scores: Tensor) -> None:
+        """Keep the first scores whose loss is not finite, without waiting to see whether there are any."""
+        first = ~torch.isfinite(values).all() & (self.failed_at < 0)
+        self.failed_at.copy_(torch.where(first, self.cursor, self.failed_at))
+        kept = self.failed_scores[: len(scores)]
+        kept.copy_(torch.where(first, scores, kept))
+
+    # One epoch
+
+    def _begin_epoch(self) -> None:
+        rate = self.recipe.learning_rate_at(self.epoch)
+        for group in self.optimiser.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+        random = _random(self.seed, self.epoch)
+        self.order.copy_(torch.randperm(len(self.order), generator=random))
+        for name, values in draw(self.recipe.augmentation, len(self.order), random).items():
+            self.draws[name].copy_(values)
+        self.cursor.fill_(self.step * self.recipe.batch_size)
+        self.model.train()
+
+    def _advance(self) -> None:
+        begin = self.step * self.recipe.batch_size
+        self._take[min(self.recipe.batch_size, len(self.order) - begin)]()
+        self.step += 1
+
+    @torch.no_grad()
+    def _evaluate(self) -> None:
+        self.test.zero_()
+        for begin in range(0, len(self.data.test_labels), EVALUATION_CHUNK):
+            images, labels = (
+                part[begin : begin + EVALUATION_CHUNK]
+                for part in (self.data.test_images, self.data.test_labels)
+            )
+            with self._mixed():
+                scores = self.model(self._normalised(images)).to(self.dtype)
+            self.test += torch.stack([self.loss(scores, labels).sum(), (scores.argmax(1) == labels).sum()])
+
+    def _end_epoch(self) -> dict[str, float]:
+        self.model.eval()
+        self._test()
+        totals = {
+            **dict(zip(("test_loss", "test_accuracy"), self.test, strict=True)),
+            **_totals(self.losses, self.guesses, self.given, self.data.train_labels),
+        }
+        # The one moment of the epoch at which the host waits, for all totals together.
+        found = dict(zip(totals, torch.stack(list(totals.values())).tolist(), strict=True))
+        values = {name: found[name] * share for name, share in self.shares.items()}
+        if not all(map(math.isfinite, values.values())):
+            raise TrainingError(self._failure())
+        for name, value in values.items():
+            self.curves.setdefault(name, []).append(value)
+        self.epoch, self.step = self.epoch + 1, 0
+        return values
+
+    def _failure(self) -> str:
+        name = self.loss.name
+        remedy = (
+            f"lower the learning rate (now {self.recipe.learning_rate:g}), "
+            f"or bound the gradient (clip_norm is {self.recipe.clip_norm})"
+        )
+        begin = int(self.failed_at)
+        if begin < 0:
+            return f"the test loss {name} is not finite after epoch {self.epoch + 1}: {remedy}"
+        batch = self.order[begin : begin + self.recipe.batch_size]
+        scores, given = self.failed_scores[: len(batch)], self.given[batch]
+        where = f"in step {begin // self.recipe.batch_size + 1} of epoch {self.epoch + 1}"
+        if not torch.isfinite(scores).all():
+            return f"the network's outputs are not finite {where}, trained with {name}: {remedy}"
+        parts = ", ".join(f"{part} {value:g}" for part, value in self.loss.parts(scores, given).items())
+        return f"the loss {name} is not finite {where} ({parts}): {remedy}"
+
+    # Before the first step
+
+    def _prepare(self) -> None:
+        """Choose what makes the steps fast, and undo the steps that the choice takes."""
+        full, rest = self.recipe.batch_size, len(self.order) % self.recipe.batch_size
+        sizes = {size for size in (min(full, len(self.order)), rest) if size}
+        self._take = {size: partial(self._step, size) for size in sizes}
+        self._test = self._evaluate
+        if self.eager or self.device.type == "mps":
+            return
+        tensors, meta = self.state()
+        before = {name: tensor.clone() for name, tensor in tensors.items()}
+        self._begin_epoch()
+        if self.device.type == "cuda":
+            self._body = speed.compiled(self.model.body)
+            self._take = {size: speed.Captured(self._take[size], self.cursor.zero_) for size in sizes}
+            self.model.eval()
+            self._test = speed.Captured(self._evaluate)
+        else:
+            self._tune(max(sizes))
+        self.restore(before, meta)
+        self.failed_at.fill_(-1)
+
+    def _tune(self, size: int) -> None:
+        """On a CPU: one thread or all, compiled or not, by trying."""
+
+        def rehearse() -> None:
+            self.cursor.zero_()
+            self._step(size)
+
+        threads, seconds = speed.best_threads(rehearse, torch.get_num_threads())
+        torch.set_num_threads(threads)
+        if speed.pays_to_compile(seconds, self.steps * (self.recipe.epochs - self.epoch)):
+            self._body = speed.compiled(self.model.body)
+            try:
+                rehearse()
+            except Exception as error:  # whatever a compiler fails with, the network runs without it
+                self._body = self.model.body
+                speed.logger.warning("the network runs uncompiled: %s", str(error).partition("\n")[0])
+
+    def _places(self) -> dict[str, Tensor]:
+        optimiser = {
+            f"optimiser.{i}.{name}": value
+            for i, parameter in enumerate(self.parameters)
+            for name, value in self.optimiser.state[parameter].items()
+        }
+        model = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        return model | optimiser | {"losses": self.losses, "guesses": self.guesses}
+
+
+def _random(seed: int, epoch: int) -> torch.Generator:
+    """The random stream of one epoch of one run, on the host."""
+    (state,) = np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(state))
+
+
+def _optimiser(parameters: list[nn.Parameter], recipe: Recipe, device: torch.device) -> torch.optim.Optimizer:
+    # A learning rate on the device is read by a captured step, which a Python number would be frozen into.
+    on_gpu = device.type == "cuda"
+    rate = torch.tensor(recipe.learning_rate, device=device) if on_gpu else recipe.learning_rate
+    fused = device.type in ("cuda", "cpu")
     optimiser = torch.optim.SGD(
         parameters,
-        lr=recipe.learning_rate,
+        lr=rate,
         momentum=recipe.momentum,
         nesterov=recipe.nesterov,
         weight_decay=recipe.l2,
-        fused=True,
+        fused=fused,
     )
-    generator = torch.Generator(device).manual_seed(seed)
-    curves: Curves = {}
-
-    for epoch in range(recipe.epochs):
-        for group in optimiser.param_groups:
-            group["lr"] = recipe.learning_rate_at(epoch)
-        model.train()
-        order = torch.randperm(len(labels), generator=generator, device=device)
-        for batch in torch.split(order, recipe.batch_size):
-            scores = logits(images[batch])
-            values = loss(scores, labels[batch])
-            losses[batch], guesses[batch] = values.detach(), scores.detach().argmax(1)
-            optimiser.zero_grad()
-            values.mean().backward()
-            _add_l1_gradient(parameters, recipe.l1)
-            if recipe.clip_norm is not None:
-                nn.utils.clip_grad_norm_(parameters, recipe.clip_norm)
-            optimiser.step()
-        model.eval()
-        totals = _test_totals(logits, loss, test_images, test_labels)
-        totals |= _train_totals(losses, guesses, labels, truth)
-        on_host = torch.stack(list(totals.values())).tolist()
-        quantities = {
-            name: share[name] * total for name, total in zip(totals, on_host, strict=True) if name in share
-        }
-        _stop_unless_finite(quantities, loss, recipe, epoch)
-        for name, value in quantities.items():
-            curves.setdefault(name, []).append(value)
-        if progress is not None:
-            progress(epoch + 1, quantities)
-    return curves
+    for parameter in parameters:
+        # Momentum from zero is what the first step would make, and has a place from the start.
+        if recipe.momentum:
+            optimiser.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return optimiser
 
 
-def _add_l1_gradient(parameters: list[nn.Parameter], weight: float) -> None:
-    """The gradient of weight x sum |w|, as if the penalty had been added to the loss."""
-    if weight:
-        for parameter in parameters:
-            if parameter.grad is not None:
-                parameter.grad.add_(parameter.detach().sign(), alpha=weight)
-
-
-def _shares(train: int, clean: int, test: int) -> dict[str, float]:
-    """What each total is multiplied with to be a mean, or per cent; nothing for what there are no labels of."""
-    share = {"test_accuracy": 100 / test, "test_loss": 1 / test, "train_loss": 1 / train}
-    if clean:
-        share |= {"clean_loss": 1 / clean, "clean_accuracy": 100 / clean}
-    if wrong := train - clean:
-        share |= {"wrong_loss": 1 / wrong, "memorised": 100 / wrong, "recovered": 100 / wrong}
-    return share
-
-
-@torch.no_grad()
-def _test_totals(
-    logits: Callable[[Tensor], Tensor], loss: nn.Module, images: Tensor, labels: Tensor
-) -> dict[str, Tensor]:
-    scores = torch.cat([logits(chunk) for chunk in torch.split(images, EVALUATION_CHUNK)])
-    total = loss(scores, labels).sum()
-    return {"test_accuracy": (scores.argmax(1) == labels).sum().to(total.dtype), "test_loss": total}
-
-
-def _train_totals(losses: Tensor, guesses: Tensor, given: Tensor, truth: Tensor) -> dict[str, Tensor]:
+def _totals(losses: Tensor, guesses: Tensor, given: Tensor, truth: Tensor) -> dict[str, Tensor]:
+    """What an epoch's batches gave, apart for right and wrong labels."""
     right = given == truth
     fits = guesses == given
     totals = {
@@ -170,27 +359,24 @@ def _train_totals(losses: Tensor, guesses: Tensor, given: Tensor, truth: Tensor)
     return {name: total.to(losses.dtype) for name, total in totals.items()}
 
 
-def _stop_unless_finite(quantities: Mapping[str, float], loss: nn.Module, recipe: Recipe, epoch: int) -> None:
-    bad = [name for name, value in quantities.items() if not math.isfinite(value)]
-    if bad:
-        raise TrainingError(
-            f"the loss {getattr(loss, 'name', '') or type(loss).__name__} is not finite in epoch {epoch + 1} of "
-            f"{recipe.epochs} ({', '.join(bad)}): lower the learning rate (now {recipe.learning_rate:g}), "
-            f"or bound the gradient (clip_norm is {recipe.clip_norm})"
-        )
+def _shares(train: int, clean: int, test: int) -> dict[str, float]:
+    """What each total is multiplied with to be a mean, or per cent; nothing for what there are no labels of."""
+    share = {"test_accuracy": 100 / test, "test_loss": 1 / test, "train_loss": 1 / train}
+    if clean:
+        share |= {"clean_loss": 1 / clean, "clean_accuracy": 100 / clean}
+    if wrong := train - clean:
+        share |= {"wrong_loss": 1 / wrong, "memorised": 100 / wrong, "recovered": 100 / wrong}
+    return share
 
 
-def _check(model: nn.Module, recipe: Recipe, data: ImageData) -> None:
+def _check(model: nn.Module, recipe: Recipe, data: DeviceData) -> None:
     """Refuses what would be ignored or fail midway."""
     images, *_, channels = data.train_images.shape
     if len(recipe.mean) != channels:
         raise InputError(
-            f"recipe: mean and std are of {len(recipe.mean)} channels, and {data.name}'s images have {channels}"
+            f"recipe: mean and std are of {len(recipe.mean)} channels, and the images have {channels}"
         )
-    if recipe.augmentation:
-        raise InputError(
-            f"recipe: augmentation={recipe.augmentation} cannot be applied by this version: leave it empty"
-        )
+    draw(recipe.augmentation, 1, torch.Generator())
     if recipe.test_transform:
         raise InputError(
             f"recipe: test_transform={recipe.test_transform} belongs to large images: leave it empty"
@@ -201,3 +387,21 @@ def _check(model: nn.Module, recipe: Recipe, data: ImageData) -> None:
             f"recipe: batch_size={recipe.batch_size} leaves a last batch of one of the {images} images, which "
             "batch normalisation cannot train on: take another batch size"
         )
+
+
+def train(
+    model: Classifier,
+    loss: Loss,
+    data: ImageData,
+    given: NDArray[np.int64],
+    recipe: Recipe,
+    *,
+    seed: int,
+    device: str | torch.device = "cpu",
+    progress: Progress | None = None,
+    eager: bool = False,
+) -> Curves:
+    """A whole `Training` in one call, from images on the host; returns its curves."""
+    return Training(model, loss, DeviceData.of(data, device), given, recipe, seed=seed, eager=eager).run(
+        progress
+    )

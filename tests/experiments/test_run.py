@@ -163,7 +163,7 @@ def test_a_run_that_fails_does_not_stop_the_others(short, tmp_path):
     store = Store(tmp_path)
     broken = short(learning_rate=1e200, clip_norm=None, precision="float64")
     with pytest.raises(
-        TrainingError, match=f"1 of 2 runs failed; the first: JAL-CE \\({broken.id}\\): the loss JAL-CE"
+        TrainingError, match=f"1 of 2 runs failed; the first: JAL-CE \\({broken.id}\\): the network's outputs"
     ):
         run_missing([broken, short(seed=126)], store, jobs=1)
     assert [each.spec.seed for each in store.records()] == [126]

@@ -10,9 +10,10 @@ from torch import nn
 
 from jal import losses, models
 from jal.datasets import ImageData
-from jal.errors import InputError
-from jal.training import loop
-from jal.training.loop import TrainingError, train
+from jal.errors import InputError, TrainingError
+from jal.training import loop, speed
+from jal.training.data import DeviceData
+from jal.training.loop import Training, train
 from jal.training.recipe import recipe
 
 
@@ -57,9 +58,10 @@ def plain(model, loss_name, r, seed):
         model.parameters(), r.learning_rate, r.momentum, weight_decay=r.l2, nesterov=r.nesterov
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, r.epochs)
-    generator = torch.Generator().manual_seed(seed)
     model.train()
-    for _ in range(r.epochs):
+    for epoch in range(r.epochs):
+        (state,) = np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)
+        generator = torch.Generator().manual_seed(int(state))
         order = torch.randperm(len(labels), generator=generator)
         for first in range(0, len(order), r.batch_size):
             batch = order[first : first + r.batch_size]
@@ -127,7 +129,7 @@ class Counting(nn.Module):
 
 def test_the_last_partial_batch_is_kept():
     loss = Counting()
-    train(network(), loss, DATA, GIVEN, small(), seed=1)
+    train(network(), loss, DATA, GIVEN, small(), seed=1, eager=True)
     assert loss.sizes == [32, 32, 32, 4] * 3
 
 
@@ -160,7 +162,7 @@ def test_memorised_is_the_wrong_label_and_recovered_the_true_one():
     guesses = torch.tensor([0, 1, 1, 2, 2])
     losses = torch.tensor([1.0, 2.0, 3.0, 4.0, 6.0])
     share = loop._shares(5, 3, 1)
-    totals = loop._train_totals(losses, guesses, given, truth)
+    totals = loop._totals(losses, guesses, given, truth)
     assert {name: share[name] * float(total) for name, total in totals.items()} == pytest.approx(
         {
             "train_loss": 3.2,
@@ -198,7 +200,8 @@ def test_mixed_precision_trains():
 
 def test_a_loss_that_is_not_finite_stops_the_run():
     with pytest.raises(
-        TrainingError, match=r"the loss CE is not finite in epoch \d of 3 .*lower the learning rate"
+        TrainingError,
+        match=r"outputs are not finite in step \d of epoch \d, trained with CE: lower the learning rate",
     ) as error:
         train(network(), criterion(), DATA, GIVEN, small(learning_rate=1e200, clip_norm=None), seed=1)
     assert "\n" not in str(error.value)
@@ -210,9 +213,90 @@ def test_a_loss_that_is_not_finite_stops_the_run():
         ({"batch_size": 33}, "leaves a last batch of one of the 100 images"),
         ({"augmentation": ("sharpen",)}, "augmentation"),
         ({"test_transform": ("resize256",)}, "test_transform"),
-        ({"mean": (0.5,) * 3, "std": (0.2,) * 3}, "3 channels, and synthetic's images have 1"),
+        ({"mean": (0.5,) * 3, "std": (0.2,) * 3}, "3 channels, and the images have 1"),
     ],
 )
 def test_what_the_loop_cannot_follow_is_refused(change, message):
     with pytest.raises(InputError, match=message):
         train(network(), criterion(), DATA, GIVEN, replace(small(), **change), seed=1)
+
+
+class Overflowing(losses.Loss):
+    """A loss whose second summand overflows once the network is sure of itself, with outputs still finite."""
+
+    def __init__(self):
+        def steep(own, every):
+            return torch.exp(-1e3 * own)
+
+        terms = losses.build("CE", None).terms[0], losses.Term(steep, weight=2.0)
+        super().__init__(*terms, name="CE with a steep part", reduction="none")
+
+
+def test_a_loss_that_overflows_alone_is_named_with_its_parts():
+    with pytest.raises(
+        TrainingError, match=r"the loss CE with a steep part is not finite in step 1 of epoch 1"
+    ) as error:
+        train(network(), Overflowing(), DATA, GIVEN, replace(small(), precision="float32"), seed=1)
+    assert "1 cross entropy" in str(error.value) and "2 steep inf" in str(error.value)
+
+
+@pytest.mark.parametrize("stop_after", [1, 4, 5, 9])
+@pytest.mark.parametrize("augmentation", [(), ("crop4", "flip", "rotate20")])
+def test_a_restored_run_goes_on_with_the_same_bits(stop_after, augmentation):
+    """Stopped after any step, in or between epochs, and taken up by a new network."""
+    r = replace(small("JAL-CE", l1=1e-4), precision="float32", augmentation=augmentation)
+
+    def training(model):
+        return Training(model, criterion("JAL-CE"), DeviceData.of(DATA), GIVEN, r, seed=3, eager=True)
+
+    whole = network()
+    curves = training(whole).run()
+    steps, kept = 0, None
+
+    def between(run):
+        nonlocal steps, kept
+        steps += 1
+        if steps == stop_after:
+            tensors, meta = run.state()
+            kept = {name: tensor.clone() for name, tensor in tensors.items()}, deepcopy(meta)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        training(network()).run(between=between)
+    other = network(seed=99)
+    again = training(other)
+    again.restore(*kept)
+    assert again.run() == curves
+    for a, b in zip(whole.state_dict().values(), other.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_trying_what_is_fast_leaves_no_trace():
+    """The steps taken to choose threads and compilation are undone."""
+    threads = torch.get_num_threads()
+    try:
+        chosen, eager = (
+            train(network(), criterion(), DATA, GIVEN, small(), seed=1, eager=e) for e in (False, True)
+        )
+    finally:
+        torch.set_num_threads(threads)
+    for name, curve in eager.items():
+        assert chosen[name] == pytest.approx(curve, rel=1e-9)
+
+
+def test_augmentation_reaches_the_network():
+    plain_run, cropped = (
+        train(network(), criterion(), DATA, GIVEN, small(augmentation=names), seed=1)
+        for names in ((), ("crop4",))
+    )
+    assert plain_run["train_loss"][0] != pytest.approx(cropped["train_loss"][0], rel=1e-3)
+
+
+@pytest.mark.slow
+def test_a_compiled_run_gives_the_same_numbers(monkeypatch):
+    monkeypatch.setattr(speed, "COMPILE_SECONDS", -1.0)
+    compiled, eager = (
+        train(network(), criterion(), DATA, GIVEN, small(), seed=1, eager=e) for e in (False, True)
+    )
+    for name, curve in eager.items():
+        assert compiled[name] == pytest.approx(curve, rel=1e-6)

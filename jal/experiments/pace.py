@@ -1,0 +1,76 @@
+"""Time: how long runs take, from those that have ended; budgets and durations as text."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from statistics import median
+
+from jal.errors import InputError
+from jal.experiments.record import Record
+from jal.experiments.spec import RunSpec
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+class Pace:
+    """What a run takes on one machine: the median over the Records of the same dataset and network."""
+
+    def __init__(self, hardware: str) -> None:
+        self._hardware = hardware
+        self._epochs: dict[tuple[object, ...], list[float]] = defaultdict(list)
+
+    def learn(self, record: Record) -> None:
+        """Takes a Record in, if it was made on this machine's kind of hardware."""
+        if hardware(record.environment) == self._hardware:
+            self._epochs[_kind(record.spec)].append(record.timing["seconds"] / record.spec.recipe.epochs)
+
+    def epoch(self, spec: RunSpec) -> float | None:
+        """Seconds that an epoch takes; None if no such run has ended yet."""
+        seen = self._epochs.get(_kind(spec))
+        return median(seen) if seen else None
+
+    def run(self, spec: RunSpec) -> float | None:
+        """Seconds that a run takes; None if no such run has ended yet."""
+        seconds = self.epoch(spec)
+        return None if seconds is None else seconds * spec.recipe.epochs
+
+
+def hardware(environment: Mapping[str, object]) -> str:
+    """What a Record's environment says that it ran on: the accelerator's name, or the processor's."""
+    return str(environment["processor" if environment["device"] == "cpu" else "device"])
+
+
+def seconds(text: str | float) -> float:
+    """A duration such as "90s", "9m", "1h30m", or a number of seconds.
+
+    Raises
+    ------
+    InputError
+        for anything else, and for what is not over 0.
+    """
+    parts = re.fullmatch(r"((?:\d+(?:\.\d+)?[smh])+)|(\d+(?:\.\d+)?)", str(text).strip())
+    value = 0.0
+    if parts:
+        value = float(parts[2] or 0) + sum(
+            float(number) * _UNITS[unit] for number, unit in re.findall(r"([\d.]+)([smh])", parts[1] or "")
+        )
+    if not (0 < value < math.inf):
+        raise InputError(f"the duration {text!r} is not one over 0: write 90s, 9m, 1h30m, or seconds")
+    return value
+
+
+def duration(seconds: float) -> str:
+    """For people, to the two largest units: "45 s", "9 min 30 s", "2 h 5 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _kind(spec: RunSpec) -> tuple[object, ...]:
+    return spec.dataset, spec.recipe.model, spec.recipe.width, spec.recipe.precision

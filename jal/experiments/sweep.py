@@ -1,0 +1,247 @@
+"""Sweeps: the runs of a grid that a store lacks, most valuable first, until they are done or time is up."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jal.errors import InputError
+from jal.experiments import pace, provenance
+from jal.experiments.grids import Grid, select
+from jal.experiments.ledger import Ledger
+from jal.experiments.record import Record, RecordError
+from jal.experiments.run import run
+from jal.experiments.spec import RunSpec
+from jal.experiments.store import Store, find
+from jal.experiments.workers import Runner, Staff, Worker
+from jal.training.signals import StopRequest, Stopped, stop_on_sigterm
+
+RunProgress = Callable[[int, int, Record], None]
+
+TICK = 0.5
+"""Seconds between two looks at the clock, at signals and at what other sweeps have left."""
+
+DEATHS = 2
+"""A run whose process died so often has failed."""
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What a sweep found and did.
+
+    Attributes
+    ----------
+    specs
+        all runs that were asked for, the most valuable first.
+    records
+        of those that are done, by id.
+    ran
+        the ids of those that this sweep did.
+    failed
+        the reason of each failure, by id, earlier ones included.
+    stopped
+        None, or why runs are left: "budget" or "signal".
+    """
+
+    specs: tuple[RunSpec, ...]
+    records: dict[str, Record]
+    ran: tuple[str, ...]
+    failed: dict[str, str]
+    stopped: str | None
+
+    @property
+    def left(self) -> list[RunSpec]:
+        """The runs that are neither done nor failed."""
+        return [spec for spec in self.specs if spec.id not in self.records and spec.id not in self.failed]
+
+    @property
+    def exit_code(self) -> int:
+        """0: all done; 1: some failed; 75: stopped with work left, to be resumed."""
+        return 75 if self.left else 1 if self.failed else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON data: how many `runs` there are and how many are `done`; the ids of those that this sweep `ran`
+        and of those that are `left`; `failed`, id to reason; `stopped`, null, "budget" or "signal"."""
+        return {
+            "schema": 1,
+            "runs": len(self.specs),
+            "done": len(self.records),
+            "ran": list(self.ran),
+            "failed": self.failed,
+            "left": [spec.id for spec in self.left],
+            "stopped": self.stopped,
+        }
+
+    def __str__(self) -> str:
+        parts = [f"{len(self.records)} of {len(self.specs)} runs done"]
+        if self.failed:
+            parts.append(f"{len(self.failed)} failed")
+        if self.left:
+            why = "the budget is spent" if self.stopped == "budget" else "stopped"
+            parts.append(f"{len(self.left)} left ({why}); the same command goes on")
+        return ", ".join(parts)
+
+
+def to_stderr(line: str) -> None:
+    """Prints a line of progress."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def sweep(
+    what: Grid | Iterable[RunSpec],
+    *,
+    store: Store,
+    also: Sequence[Store] = (),
+    seeds: Sequence[int] | None = None,
+    where: str | Sequence[str] = (),
+    budget: float | str | None = None,
+    jobs: int | None = None,
+    per_gpu: int = 1,
+    device: str = "auto",
+    deterministic: bool = False,
+    retry: bool = False,
+    commit: tuple[str, bool] | None = None,
+    tell: Callable[[str], None] = to_stderr,
+    progress: RunProgress | None = None,
+    threads: bool | None = None,
+    runner: Runner = run,
+    **options: Any,
+) -> SweepResult:
+    """Makes the runs that no store has; each Record is in `store` the moment its run ends.
+
+    Sweeps of one store share its runs. A run that was stopped or killed goes on from its checkpoint. One that fails,
+    or whose process dies twice, is noted in the store and does not stop the others. SIGTERM, or Ctrl-C once, lets
+    the runs being made write a checkpoint and ends the sweep.
+
+    A script that calls this at its top level must guard the call with `if __name__ == "__main__"`, as always with
+    processes.
+
+    Parameters
+    ----------
+    what
+        a grid, or runs, the most valuable first.
+    store
+        written to.
+    also
+        stores that are read as well, never written.
+    seeds
+        of a grid, instead of its own; of runs, those to make.
+    where
+        conditions on the runs: see `jal.experiments.grids.select`.
+    budget
+        seconds, or "9m", "90s", "2h", from now: by then the sweep has ended, runs that are not done having written
+        a checkpoint, and a run that could not reach one is not begun.
+    jobs
+        runs at a time, at most; on the CPU, if left out, one a core. Several are processes with one torch thread each.
+    per_gpu
+        runs at a time on each GPU.
+    device, deterministic, commit
+        as for `run`. "cuda" is every GPU, "cuda:1" that one.
+    retry
+        makes runs that failed before once more.
+    tell
+        is given a line after each run.
+    progress
+        called after each run with how many this sweep has done, how many were missing, and the Record.
+    threads
+        whether runs are threads of this process; if left out, on a GPU and where there is one at a time.
+    runner
+        makes a run, with the arguments of `run`; at the top level of a module, so that processes find it.
+    options
+        more arguments of `run`.
+
+    Raises
+    ------
+    InputError
+        for a condition, a device or data that is not to be had, and a store that cannot be written.
+    """
+    specs = what.specs(seeds) if isinstance(what, Grid) else [s for s in what if not seeds or s.seed in seeds]
+    specs = select({spec.id: spec for spec in specs}.values(), where)
+    end = time.monotonic() + pace.seconds(budget) if budget is not None else None
+    store.prepare()
+    records = {spec.id: record for spec in specs if (record := stored(spec, [store, *also]))}
+    ledger = Ledger(store.path)
+    if retry:
+        for spec in specs:
+            ledger.forgive(spec.id)
+    failures = ledger.failures()
+    failed = {spec.id: failures[spec.id] for spec in specs if spec.id in failures and spec.id not in records}
+    missing = [spec for spec in specs if spec.id not in records and spec.id not in failed]
+    if not missing:
+        return SweepResult(tuple(specs), records, (), failed, None)
+    commit = commit or provenance.commit()
+    options |= {"deterministic": deterministic, "commit": commit, "checkpoints": store.path / ".checkpoints"}
+    staff = Staff(device, len(missing), jobs, per_gpu, threads)
+    known = pace.Pace(pace.hardware(provenance.environment(staff.device, 1, commit)))
+    for each in (store, *also):
+        for record in each.records(complain=lambda _: None):
+            known.learn(record)
+    with stop_on_sigterm() as request:
+        work = _Sweep(specs, missing, records, failed, store, ledger, staff, known, request, end)
+        work.tell, work.progress = tell, progress
+        return work.go(runner, options)
+
+
+def run_missing(
+    specs: Iterable[RunSpec],
+    store: Store,
+    jobs: int | None = None,
+    device: str = "auto",
+    deterministic: bool = False,
+    progress: RunProgress | None = None,
+    also: Sequence[Store] = (),
+    commit: tuple[str, bool] | None = None,
+) -> list[Record]:
+    """The Records of `specs`, in their order; those that no store has are made first: see `sweep`.
+
+    Raises
+    ------
+    InputError
+        as `sweep`.
+    jal.training.loop.TrainingError
+        when a run failed, after all others have ended.
+    jal.training.signals.Stopped
+        when a signal stopped it before the end.
+    """
+    from jal.training.loop import TrainingError
+
+    specs = list(specs)
+    done = sweep(
+        specs,
+        store=store,
+        also=also,
+        jobs=jobs,
+        device=device,
+        deterministic=deterministic,
+        retry=True,
+        commit=commit,
+        tell=lambda _: None,
+        progress=progress,
+    )
+    if done.left:
+        raise Stopped(str(done))
+    if done.failed:
+        id, reason = next(iter(done.failed.items()))
+        name = next(spec.loss.name for spec in specs if spec.id == id)
+        missing = len(done.failed) + len(done.ran)
+        raise TrainingError(f"{len(done.failed)} of {missing} runs failed; the first: {name} ({id}): {reason}")
+    return [done.records[spec.id] for spec in specs]
+
+
+def stored(spec: RunSpec, stores: Iterable[Store]) -> Record | None:
+    """What the stores have; a damaged file counts as missing, and is named."""
+    try:
+        found = find(spec, stores)
+    except RecordError as error:
+        warnings.warn(f"{error}; it is run again", stacklevel=3)
+        return None
+    return found[0] if found else None

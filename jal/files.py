@@ -1,0 +1,54 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+from jal.errors import InputError
+
+
+def write(target: Path, content: str | bytes) -> None:
+    """Writes a file, and its folder if need be; whoever reads meanwhile, or after a crash, sees the old or the new.
+
+    Text is written as UTF-8.
+
+    Raises
+    ------
+    InputError
+        if it cannot be written. The old file is as it was, and nothing else is left.
+    """
+    draft = target.with_name(f".{target.stem}.{uuid.uuid4().hex}.tmp")
+    try:
+        make_folder(target.parent)
+        with draft.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(target)
+    except OSError as error:
+        raise unwritable(target.parent, error) from None
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def is_draft(file: Path) -> bool:
+    """Whether this is what `write` leaves behind if it is killed."""
+    return file.name.startswith(".") and file.suffix == ".tmp"
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder with its parents, though another process may be removing the parents while they are empty."""
+    with suppress(FileNotFoundError):
+        folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def unwritable(folder: Path, error: OSError) -> InputError:
+    """The one-line error for a folder that cannot be written."""
+    return InputError(
+        f"cannot write to the folder {folder} ({error.strerror}): give it room and permission, or name another one"
+    )

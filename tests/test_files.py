@@ -1,0 +1,95 @@
+"""Files: whole or not at all."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from jal import files
+from jal.errors import InputError
+
+
+@pytest.mark.parametrize(("content", "written"), [("naïve\n", b"na\xc3\xafve\n"), (b"\x00\xff", b"\x00\xff")])
+def test_what_is_written_is_there_alone(tmp_path, content, written):
+    target = tmp_path / "made" / "for" / "it.json"
+    files.write(target, "before")
+    files.write(target, content)
+    assert target.read_bytes() == written
+    assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("stage", ["fsync", "replace"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS])
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, stage, number):
+    target = tmp_path / "file"
+    files.write(target, "old")
+
+    def fail(*arguments, **options):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, stage, fail)
+    with pytest.raises(InputError) as error:
+        files.write(target, "new")
+    monkeypatch.undo()
+    assert str(error.value).startswith(f"cannot write to the folder {tmp_path} ({os.strerror(number)}): ")
+    assert "name another one" in str(error.value) and "\n" not in str(error.value)
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_real_limit_is_met_in_the_middle_of_the_file(tmp_path):
+    resource = pytest.importorskip("resource", reason="limits on the size of files are POSIX's")
+    target = tmp_path / "file"
+    files.write(target, "old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(InputError, match="File too large"):
+            files.write(target, bytes(100_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_an_interrupt_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    target = tmp_path / "file"
+    files.write(target, "old")
+
+    def interrupt(number):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        files.write(target, "new")
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_file_in_the_folders_place(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"cannot write to the folder .*file/runs \(Not a directory\)"):
+        files.write(tmp_path / "file" / "runs" / "a.json", "new")
+
+
+def test_a_draft_is_known_by_its_name(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(os, "fsync", lambda number: seen.extend(tmp_path.iterdir()))
+    files.write(tmp_path / "a.json", "new")
+    assert [files.is_draft(file) for file in seen] == [True]
+    assert not files.is_draft(tmp_path / "a.json")
+
+
+def test_a_folder_is_made_though_its_parent_vanishes(tmp_path, monkeypatch):
+    folder, mkdir, vanished = tmp_path / "parent" / "folder", os.mkdir, []
+
+    def racing(path, *arguments):
+        mkdir(path, *arguments)
+        if not vanished:
+            vanished.append(path)
+            Path(path).rmdir()
+
+    monkeypatch.setattr(os, "mkdir", racing)
+    files.make_folder(folder)
+    assert folder.is_dir() and len(vanished) == 1
