@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import json
 import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,6 +28,9 @@ Root = Annotated[Path | None, typer.Option(help="The book's checkout; looked for
 Jobs = Annotated[int | None, typer.Option(help="Processes at a time; one per core if not given.")]
 Profile = Annotated[str, typer.Option(help="quick (seconds), laptop (minutes) or full (the paper's recipe).")]
 Results = Annotated[Path, typer.Option(help="The folder of Records.")]
+DataRoot = Annotated[
+    Path | None, typer.Option(help="The folder of the datasets' folders; $JAL_DATA if not given.")
+]
 Settings = Annotated[str, typer.Option(help="official (the authors' released code) or paper (its text).")]
 
 
@@ -71,12 +74,23 @@ def train(
         bool, typer.Option("--deterministic", help="One thread, eager: the same bits twice on one machine.")
     ] = False,
     again: Annotated[bool, typer.Option("--again", help="Run even if the Record is there.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Print the run's spec and how long it would take; train nothing."),
+    ] = False,
+    data_root: DataRoot = None,
     as_json: Json = False,
 ) -> None:
     """Train on noisy labels by the paper's recipe; print the last epoch's test accuracy, keep a Record."""
-    from jal.experiments.run import train_command
+    from jal.experiments.run import estimate, train_command
     from jal.experiments.spec import resolve
+    from jal.training.recipe import Recipe
 
+    overrides = named_values(recipe or [])
+    fields = [field.name for field in dataclasses.fields(Recipe)]
+    for name in overrides:
+        if name not in fields:
+            raise unknown("field of recipe", name, fields)
     spec = resolve(
         dataset=dataset,
         noise=noise,
@@ -88,11 +102,16 @@ def train(
         method=method,
         borrow=borrow,
         loss_parameters=named_values(parameter or []),
-        **named_values(recipe or []),
+        **overrides,
     )
+    if dry_run:
+        seconds = estimate(spec, device, data_root)
+        plan = {"id": spec.id, "spec": json.loads(spec.to_json()), "seconds": round(seconds, 1)}
+        typer.echo(json.dumps(plan) if as_json else _plan(plan))
+        return
     values = ", ".join(f"{name}={value:g}" for name, value in spec.loss.parameters.items())
     bar = _progress(spec.recipe.epochs, f"{spec.loss.name} ({values})" if values else spec.loss.name)
-    record, file, fresh = train_command(spec, results, device, deterministic, again, bar)
+    record, file, fresh = train_command(spec, results, device, deterministic, again, bar, data_root)
     if as_json:
         typer.echo(file.read_text(), nl=False)
         return
@@ -134,7 +153,9 @@ def threshold(
         raise unknown("noise", noise, ("symmetric", "asymmetric"))
     answer = noises.threshold(T, q)
     if as_json:
-        typer.echo(json.dumps({**asdict(answer), "a": answer.a if math.isfinite(answer.a) else None}))
+        typer.echo(
+            json.dumps({**dataclasses.asdict(answer), "a": answer.a if math.isfinite(answer.a) else None})
+        )
     else:
         typer.echo(str(answer))
 
@@ -189,6 +210,25 @@ def named_values(pairs: Iterable[str]) -> dict[str, Any]:
         except (SyntaxError, ValueError):
             values[name] = value
     return values
+
+
+def _plan(plan: dict[str, Any]) -> str:
+    """A run's spec, a line a value, and the time it would take."""
+    lines = [f"run       {plan['id']}"]
+    for part, values in plan["spec"].items():
+        pairs = values.items() if isinstance(values, dict) else [("", values)]
+        lines += [
+            f"{part if not i else '':<9} {name} {value}".rstrip() for i, (name, value) in enumerate(pairs)
+        ]
+    minutes = plan["seconds"] / 60
+    time = (
+        f"{minutes / 60:.1f} hours"
+        if minutes > 90
+        else f"{minutes:.1f} minutes"
+        if minutes > 1.5
+        else f"{plan['seconds']:.0f} s"
+    )
+    return "\n".join([*lines, f"takes     about {time} here"])
 
 
 def _progress(epochs: int, title: str) -> Callable[[int, Mapping[str, float]], None]:

@@ -35,11 +35,15 @@ def choose_device(device: str = "auto") -> str:
 
 
 @contextmanager
-def computing(deterministic: bool, pixels: int) -> Iterator[None]:
+def computing(device: str, deterministic: bool, pixels: int) -> Iterator[None]:
     """Within it, torch has the threads and kernels that a run is to have; afterwards those it had.
+
+    On a GPU the work goes to a stream of its own, so that runs in several threads share the card.
 
     Parameters
     ----------
+    device
+        torch's name for it.
     deterministic
         one thread, and deterministic kernels.
     pixels
@@ -53,8 +57,10 @@ def computing(deterministic: bool, pixels: int) -> Iterator[None]:
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
+    stream = torch.cuda.Stream(device) if device.startswith("cuda") else None  # type: ignore[no-untyped-call]
     try:
-        yield
+        with torch.cuda.stream(stream):
+            yield
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(before)

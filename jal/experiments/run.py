@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from jal.errors import Stopped, TrainingError
 from jal.experiments import provenance
 from jal.experiments.device import choose_device, computing
 from jal.experiments.labels import noisy_labels
@@ -19,8 +22,17 @@ from jal.experiments.record import SCHEMA, Record, RecordError
 from jal.experiments.spec import RunSpec
 from jal.experiments.store import Store, find
 
+if TYPE_CHECKING:
+    from jal.datasets import ImageData
+    from jal.training.data import DeviceData
+    from jal.training.loop import Training
+
 EpochProgress = Callable[[int, Mapping[str, float]], None]
 RunProgress = Callable[[int, int, Record], None]
+
+_on_devices: dict[tuple[str, str], DeviceData] = {}
+_shared = threading.Lock()
+"""Held by whoever draws from torch's one random stream, or loads what all runs share: those on one card are threads."""
 
 
 def run(
@@ -29,6 +41,9 @@ def run(
     deterministic: bool = False,
     progress: EpochProgress | None = None,
     commit: tuple[str, bool] | None = None,
+    data_root: str | Path | None = None,
+    checkpoints: str | Path | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Record:
     """Loads the data, makes the labels noisy, trains, and reports.
 
@@ -37,47 +52,62 @@ def run(
     device
         torch's name, or "auto": cuda, then mps, then cpu.
     deterministic
-        one thread and deterministic kernels: the same bits twice on one machine.
+        one thread, eager, deterministic kernels: the same bits twice on one machine.
     progress
         called after each epoch with its number, the first being 1, and the epoch's quantities, among them
         `test_accuracy` and `images_per_second`.
     commit
         what `provenance.commit` gave, where it has been asked already.
+    data_root
+        the folder of the datasets' folders; $JAL_DATA if left out.
+    checkpoints
+        a folder: what is found there of this run is gone on from, and what it reaches is kept there every half
+        minute. Whoever has stored the Record clears it (`Checkpoints.clear`).
+    stop
+        asked after each step; once it says yes, the run is kept and leaves with `Stopped`.
 
     Raises
     ------
     InputError
-        for data, a device or a recipe that is not to be had here.
-    jal.training.loop.TrainingError
+        for data, a device or a recipe that is not to be had here, or a folder that cannot be written.
+    TrainingError
         when the loss is no longer finite.
+    Stopped
+        when `stop` said so.
     """
     import torch
 
-    from jal import datasets, losses, models
-    from jal.training.loop import train
+    from jal.training.checkpoint import Checkpoints
 
     commit = commit or provenance.commit()
-    device = choose_device(device)
-    data = datasets.load(spec.dataset)
-    given = noisy_labels(spec, data)
-    parameters: dict[str, Any] = {**spec.loss.parameters, "reduction": "none"}
-    loss = losses.build(spec.loss.name, None, **parameters)
-    began = time.perf_counter()
+    with _training(spec, device, deterministic, data_root) as training:
+        images = len(training.order)
+        kept = Checkpoints(checkpoints, spec.id) if checkpoints is not None else None
+        before = 0.0
+        if kept is not None and (found := kept.load(training.device)):
+            training.restore(*found)
+            before = found[1]["seconds"]
+        began, first = time.perf_counter(), training.epoch * training.steps + training.step
 
-    def report(epoch: int, quantities: Mapping[str, float]) -> None:
-        if progress is not None:
-            rate = epoch * len(given) / (time.perf_counter() - began)
-            progress(epoch, {**quantities, "images_per_second": rate})
+        def seconds() -> float:
+            return before + time.perf_counter() - began
 
-    recipe = spec.recipe
-    _, height, size, channels = data.train_images.shape
-    pixels = recipe.batch_size * height * size
-    with computing(deterministic, pixels), torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(spec.seed)
-        model = models.build(recipe.model, data.num_classes, channels, size, recipe.width, recipe.initial)
-        curves = train(model, loss, data, given, recipe, seed=spec.seed, device=device, progress=report)
-        environment = provenance.environment(device, torch.get_num_threads(), commit)
-    seconds = time.perf_counter() - began
+        def between(training: Training) -> None:
+            stopping = stop()
+            if kept is not None and (stopping or kept.due()):
+                tensors, meta = training.state()
+                kept.save(tensors, meta | {"seconds": seconds()})
+            if stopping:
+                raise Stopped(f"{spec.loss.name} ({spec.id}) was stopped in epoch {training.epoch + 1}")
+
+        def report(epoch: int, quantities: Mapping[str, float]) -> None:
+            if progress is not None:
+                share = (epoch * training.steps - first) / training.steps
+                rate = share * images / (time.perf_counter() - began)
+                progress(epoch, {**quantities, "images_per_second": rate})
+
+        curves = training.run(report, between)
+        environment = provenance.environment(str(training.device), torch.get_num_threads(), commit)
     rounded = {name: [_rounded(value) for value in curve] for name, curve in curves.items()}
     return Record(
         schema=SCHEMA,
@@ -87,10 +117,62 @@ def run(
         curves=rounded,
         environment=environment | {"deterministic": deterministic},
         timing={
-            "seconds": round(seconds, 3),
-            "images_per_second": round(recipe.epochs * len(given) / seconds, 1),
+            "seconds": round(seconds(), 3),
+            "images_per_second": round(spec.recipe.epochs * images / seconds(), 1),
         },
     )
+
+
+def estimate(spec: RunSpec, device: str = "auto", data_root: str | Path | None = None) -> float:
+    """The seconds that a run would take here, from a few of its steps.
+
+    Raises
+    ------
+    as `run`.
+    """
+    with _training(spec, device, False, data_root) as training:
+        return training.estimate()
+
+
+@contextmanager
+def _training(
+    spec: RunSpec, device: str, deterministic: bool, data_root: str | Path | None
+) -> Iterator[Training]:
+    """A run before its first step, and around it the threads and kernels it is to have."""
+    import torch
+
+    from jal import datasets, losses, models
+    from jal.training.loop import Training
+
+    device = choose_device(device)
+    data = datasets.load(spec.dataset, data_root)
+    recipe = spec.recipe
+    parameters: dict[str, Any] = {**spec.loss.parameters, "reduction": "none"}
+    _, height, size, channels = data.train_images.shape
+    with computing(device, deterministic, pixels=recipe.batch_size * height * size):
+        with _shared, torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(spec.seed)
+            model = models.build(recipe.model, data.num_classes, channels, size, recipe.width, recipe.initial)
+        yield Training(
+            model,
+            losses.build(spec.loss.name, None, **parameters),
+            _on_device(data, device),
+            noisy_labels(spec, data),
+            recipe,
+            seed=spec.seed,
+            eager=deterministic,
+        )
+
+
+def _on_device(data: ImageData, device: str) -> DeviceData:
+    """The data, one copy on a device for all the runs of this process, until another dataset comes."""
+    from jal.training.data import DeviceData
+
+    with _shared:
+        if (data.name, device) not in _on_devices:
+            _on_devices.clear()
+            _on_devices[data.name, device] = DeviceData.of(data, device)
+        return _on_devices[data.name, device]
 
 
 def run_missing(
@@ -128,8 +210,6 @@ def run_missing(
     jal.training.loop.TrainingError
         when a run failed, after all others have ended.
     """
-    from jal.errors import TrainingError
-
     specs = list(specs)
     store.prepare()
     records = {spec.id: record for spec in specs if (record := _stored(spec, [store, *also]))}
@@ -177,8 +257,9 @@ def train_command(
     deterministic: bool = False,
     again: bool = False,
     progress: EpochProgress | None = None,
+    data_root: str | Path | None = None,
 ) -> tuple[Record, Path, bool]:
-    """One run, kept in the folder `results`.
+    """One run, kept in the folder `results`; one that was stopped there is gone on with.
 
     Returns
     -------
@@ -188,13 +269,30 @@ def train_command(
     ------
     as `run`, and InputError for a folder that cannot be written.
     """
+    from jal.training.checkpoint import Checkpoints
+    from jal.training.signals import stop_on_sigterm
+
     store = Store(results)
     store.prepare()
     record = None if again else _stored(spec, [store])
     if record is not None:
         return record, store.file(spec), False
-    record = run(spec, device, deterministic, progress)
-    return record, store.put(record), True
+    kept = Checkpoints(store.checkpoints, spec.id)
+    if again:
+        kept.clear()
+    with stop_on_sigterm() as request:
+        record = run(
+            spec,
+            device,
+            deterministic,
+            progress,
+            data_root=data_root,
+            checkpoints=store.checkpoints,
+            stop=lambda: request.requested,
+        )
+    file = store.put(record)
+    kept.clear()
+    return record, file, True
 
 
 def _stored(spec: RunSpec, stores: Sequence[Store]) -> Record | None:

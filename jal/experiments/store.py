@@ -25,6 +25,11 @@ class Store:
         """Where the Record of `spec` is, or would be."""
         return self.path / spec.dataset / f"{spec.id}.json"
 
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of what unfinished runs have reached."""
+        return self.path / ".checkpoints"
+
     def prepare(self) -> None:
         """Makes the folder, and makes sure, before hours of training, that it can be written.
 

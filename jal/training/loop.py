@@ -8,7 +8,8 @@ drawn on the host: a run can be taken up again at any step, and has the same bat
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -139,6 +140,16 @@ class Training:
             if progress is not None:
                 progress(self.epoch, quantities)
         return self.curves
+
+    def estimate(self) -> float:
+        """The seconds that the rest of the run takes, by trying; what was tried is undone."""
+        if not self._take:
+            self._prepare()
+        with self._undone():
+            step = speed.seconds(lambda: self._rehearse(max(self._take)))
+            test = speed.seconds(self._test, warm_up=0, trials=1)
+        left = self.recipe.epochs * self.steps - (self.epoch * self.steps + self.step)
+        return left * (step + test / self.steps)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """All that a run needs to go on from here: its tensors, by name, and what JSON can hold."""
@@ -278,35 +289,40 @@ class Training:
         self._test = self._evaluate
         if self.eager or self.device.type == "mps":
             return
-        tensors, meta = self.state()
-        before = {name: tensor.clone() for name, tensor in tensors.items()}
-        self._begin_epoch()
-        if self.device.type == "cuda":
-            self._body = speed.compiled(self.model.body)
-            self._take = {size: speed.Captured(self._take[size], self.cursor.zero_) for size in sizes}
-            self.model.eval()
-            self._test = speed.Captured(self._evaluate)
-        else:
-            self._tune(max(sizes))
-        self.restore(before, meta)
-        self.failed_at.fill_(-1)
+        with self._undone():
+            if self.device.type == "cuda":
+                self._body = speed.compiled(self.model.body)
+                self._take = {size: speed.Captured(self._take[size], self.cursor.zero_) for size in sizes}
+                self.model.eval()
+                self._test = speed.Captured(self._evaluate)
+            else:
+                self._tune(max(sizes))
 
     def _tune(self, size: int) -> None:
         """On a CPU: one thread or all, compiled or not, by trying."""
-
-        def rehearse() -> None:
-            self.cursor.zero_()
-            self._step(size)
-
-        threads, seconds = speed.best_threads(rehearse, torch.get_num_threads())
+        threads, seconds = speed.best_threads(partial(self._rehearse, size), torch.get_num_threads())
         torch.set_num_threads(threads)
         if speed.pays_to_compile(seconds, self.steps * (self.recipe.epochs - self.epoch)):
             self._body = speed.compiled(self.model.body)
             try:
-                rehearse()
+                self._rehearse(size)
             except Exception as error:  # whatever a compiler fails with, the network runs without it
                 self._body = self.model.body
                 speed.logger.warning("the network runs uncompiled: %s", str(error).partition("\n")[0])
+
+    def _rehearse(self, size: int) -> None:
+        self.cursor.zero_()
+        self._take[size]()
+
+    @contextmanager
+    def _undone(self) -> Iterator[None]:
+        """Steps may be taken within it, and leave no trace."""
+        tensors, meta = self.state()
+        before = {name: tensor.clone() for name, tensor in tensors.items()}
+        self._begin_epoch()
+        yield
+        self.restore(before, meta)
+        self.failed_at.fill_(-1)
 
     def _places(self) -> dict[str, Tensor]:
         optimiser = {

@@ -54,18 +54,32 @@ def best_threads(step: Callable[[], None], most: int) -> tuple[int, float]:
 
     A small network loses more to the threads' waiting for each other than it gains.
     """
-    seconds = {}
+    taken = {}
     for threads in sorted({1, most}):
         torch.set_num_threads(threads)
+        taken[threads] = seconds(step)
+    best = min(taken, key=lambda threads: taken[threads])
+    return best, taken[best]
+
+
+def seconds(step: Callable[[], None], warm_up: int = 1, trials: int = 3) -> float:
+    """The least time of a few, in seconds: what else the machine does only adds."""
+    for _ in range(warm_up):
         step()
-        trials = []
-        for _ in range(3):
-            start = time.perf_counter()
-            step()
-            trials.append(time.perf_counter() - start)
-        seconds[threads] = min(trials)
-    best = min(seconds, key=lambda threads: seconds[threads])
-    return best, seconds[best]
+    taken = []
+    for _ in range(trials):
+        synchronise()
+        start = time.perf_counter()
+        step()
+        synchronise()
+        taken.append(time.perf_counter() - start)
+    return min(taken)
+
+
+def synchronise() -> None:
+    """Wait for the GPU, where there is one."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 class Captured:

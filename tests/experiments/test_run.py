@@ -1,5 +1,9 @@
 """Running: what a Record says, the same bits twice, and only what is missing."""
 
+import os
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -7,12 +11,11 @@ import pytest
 import torch
 
 from jal import datasets, noise
-from jal.errors import InputError
+from jal.errors import InputError, Stopped, TrainingError
 from jal.experiments import Store, run, run_missing
 from jal.experiments.device import choose_device, computing
 from jal.experiments.labels import noisy_labels
-from jal.experiments.run import train_command
-from jal.training.loop import TrainingError
+from jal.experiments.run import estimate, train_command
 
 
 def result(record):
@@ -63,7 +66,7 @@ def test_small_images_give_the_same_bits_without_being_told_to(short, record):
 def test_threads(deterministic, pixels, threads):
     torch.set_num_threads(2)
     try:
-        with computing(deterministic, pixels):
+        with computing("cpu", deterministic, pixels):
             assert torch.get_num_threads() == threads
             assert torch.are_deterministic_algorithms_enabled() == deterministic
         assert torch.get_num_threads() == 2
@@ -188,3 +191,45 @@ def test_the_command_keeps_a_record_and_does_not_run_twice(short, tmp_path):
 def test_data_that_cannot_be_had_is_an_input_error(short):
     with pytest.raises(InputError, match="clothing1m"):
         run(short(dataset="clothing1m", noise="clean", rate=None))
+
+
+def test_a_run_that_is_stopped_is_gone_on_with(short, tmp_path):
+    """SIGTERM's way, without the signal: the Record is the undisturbed one's."""
+    undisturbed = run(short(), deterministic=True)
+    steps = iter(range(10**6))
+    with pytest.raises(Stopped, match=r"JAL-CE \(\w+\) was stopped in epoch"):
+        run(short(), deterministic=True, checkpoints=tmp_path, stop=lambda: next(steps) == 7)
+    assert list(tmp_path.glob("*/*.safetensors"))
+    taken_up = run(short(), deterministic=True, checkpoints=tmp_path)
+    assert result(taken_up) == result(undisturbed)
+
+
+@pytest.mark.parametrize("kills", [4])
+def test_a_killed_run_gives_the_same_record(short, tmp_path, kills):
+    """kill -9 at random moments, with a checkpoint after every step."""
+    spec = short(epochs=6)
+    code = (
+        "import sys; from pathlib import Path; from jal.training import checkpoint;"
+        "checkpoint.Checkpoints.due = lambda self: True;"
+        "from jal.experiments.run import train_command; from jal.experiments.spec import RunSpec;"
+        "train_command(RunSpec.from_json(sys.argv[1]), sys.argv[2], deterministic=True)"
+    )
+    command = [sys.executable, "-c", code, spec.to_json(), str(tmp_path)]
+    environment = os.environ | {"JAL_COMMIT": "test"}
+    random = np.random.default_rng(0)
+    for _ in range(kills):
+        with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+            deadline = time.monotonic() + 60
+            while not list(tmp_path.glob(".checkpoints/*/*.json")) and time.monotonic() < deadline:
+                if process.poll() is not None:
+                    break
+                time.sleep(0.05)
+            time.sleep(random.uniform(0, 0.3))
+            process.kill()
+    subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)
+    assert result(Store(tmp_path).get(spec)) == result(run(spec, deterministic=True))
+    assert not (tmp_path / ".checkpoints").exists()
+
+
+def test_an_estimate_is_positive_and_changes_nothing(short):
+    assert 0 < estimate(short()) < 600
