@@ -16,7 +16,7 @@ book: $(INSTALLED)
 
 # Two processes of one thread each: threads that wait for one another would take several times as long.
 test: $(INSTALLED)
-	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadgroup $(TESTS)
+	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 check: $(INSTALLED)
 	@$(VENV)/bin/ruff format --check .

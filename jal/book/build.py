@@ -7,12 +7,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import yaml
+from filelock import FileLock, Timeout
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from jal.book.fingerprint import digest, fingerprint
@@ -67,6 +69,19 @@ def build_book(
     pages, chapters = _contents(top)
     check_profile(profile)
     check_jobs(jobs, len(chapters))
+    with _alone(top / "_build", tell):
+        return _build(top, pages, chapters, profile, jobs, strict, tell)
+
+
+def _build(
+    top: Path,
+    pages: Sequence[Path],
+    chapters: Sequence[str],
+    profile: str,
+    jobs: int | None,
+    strict: bool,
+    tell: Callable[[str], None],
+) -> Path:
     state = fingerprint(top)
     build = top / "_build"
     executed = build / "executed" / profile
@@ -88,6 +103,22 @@ def build_book(
         rendered.write_text(key)
     tell(f"the book is built: open {index}")
     return index
+
+
+@contextmanager
+def _alone(build: Path, tell: Callable[[str], None]) -> Iterator[None]:
+    """One build at a time: a second one waits, and then finds most of it done."""
+    build.mkdir(exist_ok=True)
+    lock = FileLock(build / "lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        tell("another process is building this book: waiting for it")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _contents(top: Path) -> tuple[list[Path], list[str]]:
