@@ -24,6 +24,10 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+Device = Annotated[str, typer.Option(help="auto is cuda, then mps, then cpu.")]
+Deterministic = Annotated[
+    bool, typer.Option("--deterministic", help="One thread, eager: the same bits twice on one machine.")
+]
 Root = Annotated[Path | None, typer.Option(help="The book's checkout; looked for upwards if not given.")]
 Jobs = Annotated[int | None, typer.Option(help="Processes at a time; one per core if not given.")]
 Profile = Annotated[str, typer.Option(help="quick (seconds), laptop (minutes) or full (the paper's recipe).")]
@@ -51,7 +55,7 @@ def _main(
 
 @app.command()
 def train(
-    dataset: Annotated[str, typer.Option(help="digits, ...")],
+    dataset: Annotated[str, typer.Option(help="digits, fashion-mnist, cifar10 or cifar100.")],
     loss: Annotated[str, typer.Option(help="A name of the paper's tables: CE, NCE+RCE, JAL-CE, ...")],
     noise: Annotated[str, typer.Option(help="clean, symmetric or asymmetric.")] = "clean",
     rate: Annotated[float | None, typer.Option(help="The share of labels that flip, in [0, 1).")] = None,
@@ -69,10 +73,8 @@ def train(
         list[str] | None, typer.Option("-r", "--recipe", help="name=value of the recipe, e.g. epochs=20.")
     ] = None,
     results: Results = Path("runs"),
-    device: Annotated[str, typer.Option(help="auto is cuda, then mps, then cpu.")] = "auto",
-    deterministic: Annotated[
-        bool, typer.Option("--deterministic", help="One thread, eager: the same bits twice on one machine.")
-    ] = False,
+    device: Device = "auto",
+    deterministic: Deterministic = False,
     again: Annotated[bool, typer.Option("--again", help="Run even if the Record is there.")] = False,
     dry_run: Annotated[
         bool,
@@ -117,6 +119,65 @@ def train(
         return
     typer.echo(f"test accuracy {record.accuracy:.2f} % after the last of {spec.recipe.epochs} epochs")
     typer.echo(f"{file}{'' if fresh else ' (there already; --again runs it anew)'}")
+
+
+@app.command()
+def sweep(
+    grid: Annotated[str, typer.Argument(help="A table of the paper, e.g. table3-cifar10.")],
+    settings: Settings = "official",
+    seeds: Annotated[str | None, typer.Option(help="123,124: instead of the grid's own.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(help="loss=JAL-CE,noise=symmetric,rate=0.4: only these runs.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="9m, 90s or 2h: stop in time to write everything.")
+    ] = None,
+    jobs: Jobs = None,
+    per_gpu: Annotated[int, typer.Option(help="Runs at a time on each GPU.")] = 1,
+    results: Results = Path("runs"),
+    device: Device = "auto",
+    deterministic: Deterministic = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Make runs that failed before once more.")] = False,
+    data_root: DataRoot = None,
+    as_json: Json = False,
+) -> int:
+    """Make the runs of a table that are missing, the most valuable first; go on with those that were stopped."""
+    from jal.experiments import grids
+    from jal.experiments import sweep as sweeps
+    from jal.experiments.store import Store
+
+    done = sweeps.sweep(
+        grids.get(grid, settings),
+        store=Store(results),
+        seeds=_integers("seeds", seeds),
+        where=where or (),
+        budget=budget,
+        jobs=jobs,
+        per_gpu=per_gpu,
+        device=device,
+        deterministic=deterministic,
+        retry=retry,
+        data_root=data_root,
+    )
+    typer.echo(json.dumps(done.to_dict()) if as_json else str(done))
+    return done.exit_code
+
+
+@app.command()
+def status(
+    grid: Annotated[str, typer.Argument(help="A table of the paper, e.g. table3-cifar10.")],
+    settings: Settings = "official",
+    seeds: Annotated[str | None, typer.Option(help="123,124: instead of the grid's own.")] = None,
+    results: Results = Path("runs"),
+    as_json: Json = False,
+) -> None:
+    """What is done, running, failed and missing of a table, and how long the rest would take."""
+    from jal.experiments import grids
+    from jal.experiments.status import status as status_of
+    from jal.experiments.store import Store
+
+    found = status_of(grids.get(grid, settings), [Store(results)], _integers("seeds", seeds))
+    typer.echo(found.to_json() if as_json else str(found), nl=not as_json)
 
 
 @app.command()
@@ -210,6 +271,15 @@ def named_values(pairs: Iterable[str]) -> dict[str, Any]:
         except (SyntaxError, ValueError):
             values[name] = value
     return values
+
+
+def _integers(option: str, text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"--{option} {text!r}: give integers with commas between, e.g. 123,124") from None
 
 
 def _plan(plan: dict[str, Any]) -> str:

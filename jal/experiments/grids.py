@@ -60,7 +60,9 @@ class Grid:
             instead of the grid's own.
         """
         seeds = _distinct(seeds, self.seeds)
-        return [run for wave in self.waves for seed in seeds for cell in wave for run in self.runs(cell, [seed])]
+        return [
+            run for wave in self.waves for seed in seeds for cell in wave for run in self.runs(cell, [seed])
+        ]
 
 
 def names() -> list[str]:
@@ -145,6 +147,10 @@ def _distinct(seeds: Iterable[int] | None, default: tuple[int, ...]) -> tuple[in
     return default if seeds is None else tuple(dict.fromkeys(seeds))
 
 
+def _rates(kind: str, *rates: float) -> tuple[str, ...]:
+    return tuple(f"{kind} {rate}" for rate in rates)
+
+
 def _noise(column: str) -> dict[str, object]:
     """The words of a column such as "clean" or "symmetric 0.4"."""
     kind, _, rate = column.partition(" ")
@@ -187,11 +193,10 @@ def _losses_by_noises(
 
 def _table3_cifar10(settings: str) -> Grid:
     rows = ("CE", "FL", "GCE", "SCE", "NCE", "NCE+RCE", "NCE+AUL", "NCE+AGCE", "CE+LC", "ANL-CE", "ANL-FL")
-    columns = ("clean", "symmetric 0.2", "symmetric 0.4", "symmetric 0.6", "symmetric 0.8")
-    columns += ("asymmetric 0.1", "asymmetric 0.2", "asymmetric 0.3", "asymmetric 0.4")
+    symmetric, asymmetric = _rates("symmetric", 0.2, 0.4, 0.6, 0.8), _rates("asymmetric", 0.1, 0.2, 0.3, 0.4)
+    columns = ("clean", *symmetric, *asymmetric)
     # The noises at which the losses part most come first, then what they are measured against, then the rest.
-    by_worth = ("symmetric 0.8", "symmetric 0.4", "asymmetric 0.4", "clean", "symmetric 0.6")
-    by_worth += ("symmetric 0.2", "asymmetric 0.3", "asymmetric 0.2", "asymmetric 0.1")
+    foremost = ("symmetric 0.8", "symmetric 0.4", "asymmetric 0.4", "clean")
     return _losses_by_noises(
         name="table3-cifar10",
         title="Table 3: last-epoch test accuracy on CIFAR-10 under clean, symmetric and asymmetric noise",
@@ -200,12 +205,12 @@ def _table3_cifar10(settings: str) -> Grid:
         rows=(*rows, "JAL-CE", "JAL-FL"),
         columns=columns,
         first=("CE", "NCE+RCE", "ANL-CE", "JAL-CE"),
-        by_worth=by_worth,
+        by_worth=foremost + tuple(column for column in columns if column not in foremost),
     )
 
 
 def _digits(settings: str) -> Grid:
-    columns = ("symmetric 0.4", "symmetric 0.6", "asymmetric 0.3", "asymmetric 0.4")
+    columns = _rates("symmetric", 0.4, 0.6) + _rates("asymmetric", 0.3, 0.4)
     return _losses_by_noises(
         name="digits",
         title="Digits: last-epoch test accuracy of the first experiment's losses, in seconds a run",

@@ -1,8 +1,8 @@
 """The ledger of a store: which runs are being made, by whom, and which failed.
 
-Beside the Records, in `<store>/.sweep`: a claim `claims/<id>.json` for each run that is being made, so that
-several sweeps of one store, on one machine or on many that share the folder, do no run twice; and a note
-`failed/<id>.json` for each that failed.
+Beside the Records: a claim `<store>/.claims/<id>.json` for each run that is being made, so that several sweeps of
+one store, on one machine or on many that share the folder, do no run twice; and a note `<store>/.failed/<id>.json`
+for each that failed: `reason`, one line, `commit` and `time`.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Ledger:
     """
 
     def __init__(self, store: Path) -> None:
-        self._claims = store / ".sweep" / "claims"
-        self._failed = store / ".sweep" / "failed"
+        self._claims = store / ".claims"
+        self._failed = store / ".failed"
         self._mine: set[str] = set()
         self._renewed = time.monotonic()
 
@@ -55,7 +55,9 @@ class Ledger:
         owner = {"host": socket.gethostname(), "pid": os.getpid(), "process": _PROCESS, "since": _now()}
         try:
             files.make_folder(self._claims)
-            if not _create(file, json.dumps(owner)) and not (_clear(file) and _create(file, json.dumps(owner))):
+            if not _create(file, json.dumps(owner)) and not (
+                _clear(file) and _create(file, json.dumps(owner))
+            ):
                 return False
         except OSError as error:
             raise files.unwritable(self._claims, error) from None
@@ -92,11 +94,15 @@ class Ledger:
 
     def failures(self) -> dict[str, str]:
         """The reason of each failure, by the run's id."""
-        found = {}
-        for file in _listing(self._failed):
-            with suppress(OSError, ValueError, KeyError, TypeError):
-                found[file.stem] = str(json.loads(file.read_text(encoding="utf-8"))["reason"])
-        return found
+        found = ((file.stem, self.failure(file.stem)) for file in _listing(self._failed))
+        return {id: reason for id, reason in found if reason is not None}
+
+    def failure(self, id: str) -> str | None:
+        """The reason of a failure; None where there is no readable note."""
+        try:
+            return str(json.loads((self._failed / f"{id}.json").read_text(encoding="utf-8"))["reason"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     def forgive(self, id: str) -> None:
         """Forgets a failure."""

@@ -21,16 +21,21 @@ class Pace:
     def __init__(self, hardware: str) -> None:
         self._hardware = hardware
         self._epochs: dict[tuple[object, ...], list[float]] = defaultdict(list)
+        self._medians: dict[tuple[object, ...], float] = {}
 
     def learn(self, record: Record) -> None:
         """Takes a Record in, if it was made on this machine's kind of hardware."""
         if hardware(record.environment) == self._hardware:
-            self._epochs[_kind(record.spec)].append(record.timing["seconds"] / record.spec.recipe.epochs)
+            kind = _kind(record.spec)
+            self._epochs[kind].append(record.timing["seconds"] / record.spec.recipe.epochs)
+            self._medians.pop(kind, None)
 
     def epoch(self, spec: RunSpec) -> float | None:
         """Seconds that an epoch takes; None if no such run has ended yet."""
-        seen = self._epochs.get(_kind(spec))
-        return median(seen) if seen else None
+        kind = _kind(spec)
+        if kind in self._epochs and kind not in self._medians:
+            self._medians[kind] = median(self._epochs[kind])
+        return self._medians.get(kind)
 
     def run(self, spec: RunSpec) -> float | None:
         """Seconds that a run takes; None if no such run has ended yet."""

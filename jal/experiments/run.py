@@ -1,26 +1,21 @@
-"""Running: one spec, or all those that a store lacks."""
+"""Running: one spec, from its data to its Record."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import threading
 import time
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jal.errors import Stopped, TrainingError
+from jal.errors import Stopped
 from jal.experiments import provenance
 from jal.experiments.device import choose_device, computing
 from jal.experiments.labels import noisy_labels
-from jal.experiments.record import SCHEMA, Record, RecordError
+from jal.experiments.record import SCHEMA, Record
 from jal.experiments.spec import RunSpec
-from jal.experiments.store import Store, find
+from jal.experiments.store import Store, stored
 
 if TYPE_CHECKING:
     from jal.datasets import ImageData
@@ -28,7 +23,6 @@ if TYPE_CHECKING:
     from jal.training.loop import Training
 
 EpochProgress = Callable[[int, Mapping[str, float]], None]
-RunProgress = Callable[[int, int, Record], None]
 
 _on_devices: dict[tuple[str, str], DeviceData] = {}
 _shared = threading.Lock()
@@ -175,81 +169,6 @@ def _on_device(data: ImageData, device: str) -> DeviceData:
         return _on_devices[data.name, device]
 
 
-def run_missing(
-    specs: Iterable[RunSpec],
-    store: Store,
-    jobs: int | None = None,
-    device: str = "auto",
-    deterministic: bool = False,
-    progress: RunProgress | None = None,
-    also: Sequence[Store] = (),
-    commit: tuple[str, bool] | None = None,
-) -> list[Record]:
-    """The Records of `specs`, in their order; those that no store has are run and kept in `store`.
-
-    Several jobs are processes of their own with one torch thread each. A script that calls this at its top level
-    must guard the call with `if __name__ == "__main__"`, as always with processes.
-
-    Parameters
-    ----------
-    store
-        written to, a Record as soon as its run ends.
-    jobs
-        runs at a time; as many as the machine has cores if left out. One job runs in this process.
-    progress
-        called after each run with how many are done, how many there are to do, and the Record.
-    also
-        stores that are read as well, never written.
-    commit
-        as for `run`.
-
-    Raises
-    ------
-    InputError
-        for a store that cannot be written.
-    jal.training.loop.TrainingError
-        when a run failed, after all others have ended.
-    """
-    specs = list(specs)
-    store.prepare()
-    records = {spec.id: record for spec in specs if (record := _stored(spec, [store, *also]))}
-    missing = list({spec.id: spec for spec in specs if spec.id not in records}.values())
-    if not missing:
-        return [records[spec.id] for spec in specs]
-    commit = commit or provenance.commit()
-    failures: list[str] = []
-
-    def keep(spec: RunSpec, outcome: Callable[[], Record]) -> None:
-        try:
-            record = outcome()
-        except TrainingError as error:
-            failures.append(f"{spec.loss.name} ({spec.id}): {error}")
-            return
-        store.put(record)
-        records[spec.id] = record
-        if progress is not None:
-            progress(len(missing) - sum(each.id not in records for each in missing), len(missing), record)
-
-    jobs = min(jobs or os.cpu_count() or 1, len(missing))
-    if jobs == 1:
-        for spec in missing:
-            keep(spec, partial(run, spec, device, deterministic, None, commit))
-    else:
-        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _one_thread) as pool:
-            try:
-                futures = {
-                    pool.submit(run, spec, device, deterministic, None, commit): spec for spec in missing
-                }
-                for future in as_completed(futures):
-                    keep(futures[future], future.result)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    if failures:
-        raise TrainingError(f"{len(failures)} of {len(missing)} runs failed; the first: {failures[0]}")
-    return [records[spec.id] for spec in specs]
-
-
 def train_command(
     spec: RunSpec,
     results: str | Path = "runs",
@@ -274,7 +193,7 @@ def train_command(
 
     store = Store(results)
     store.prepare()
-    record = None if again else _stored(spec, [store])
+    record = None if again else stored(spec, [store])
     if record is not None:
         return record, store.file(spec), False
     kept = Checkpoints(store.checkpoints, spec.id)
@@ -293,22 +212,6 @@ def train_command(
     file = store.put(record)
     kept.clear()
     return record, file, True
-
-
-def _stored(spec: RunSpec, stores: Sequence[Store]) -> Record | None:
-    """What the stores have; a damaged file counts as missing, and is named."""
-    try:
-        found = find(spec, stores)
-    except RecordError as error:
-        warnings.warn(f"{error}; it is run again", stacklevel=3)
-        return None
-    return found[0] if found else None
-
-
-def _one_thread() -> None:
-    import torch
-
-    torch.set_num_threads(1)
 
 
 def _rounded(value: float) -> float:

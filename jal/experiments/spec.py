@@ -28,7 +28,7 @@ SCIENCE = 1
 NOISES = ("clean", "symmetric", "asymmetric")
 METHODS = ("exact", "bernoulli")
 FLIPS_CIFAR100 = {"official": "blocks", "paper": "superclasses"}
-BORROWED = {"digits": "cifar10"}
+BORROWED = {"digits": "cifar10", "fashion-mnist": "cifar10"}
 """Datasets of ours, and whose loss parameters they take; a spec holds the resulting numbers."""
 
 
@@ -150,7 +150,8 @@ def resolve(
     method
         "exact" or "bernoulli": see `jal.noise.corrupt`.
     borrow
-        the dataset whose loss parameters to take. The digits, ours, take CIFAR-10's.
+        the dataset whose loss parameters to take. The digits and Fashion-MNIST, whose recipes are ours, take
+        CIFAR-10's.
     loss_parameters
         values instead of the table's.
     overrides

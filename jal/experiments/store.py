@@ -98,6 +98,16 @@ def find(run: RunSpec | str, stores: Iterable[Store]) -> tuple[Record, Store] | 
     return None
 
 
+def stored(spec: RunSpec, stores: Iterable[Store]) -> Record | None:
+    """What the stores have; a damaged file counts as missing, and is named."""
+    try:
+        found = find(spec, stores)
+    except RecordError as error:
+        warnings.warn(f"{error}; it is run again", stacklevel=3)
+        return None
+    return found[0] if found else None
+
+
 def _read(file: Path) -> Record:
     try:
         record = Record.from_json(file.read_text(encoding="utf-8"))

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-import shutil
+import math
 import sys
 import time
-import warnings
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from jal.errors import InputError
+from jal.errors import Stopped, TrainingError
 from jal.experiments import pace, provenance
 from jal.experiments.grids import Grid, select
 from jal.experiments.ledger import Ledger
-from jal.experiments.record import Record, RecordError
+from jal.experiments.record import Record
 from jal.experiments.run import run
+from jal.experiments.scheduler import Scheduler
 from jal.experiments.spec import RunSpec
-from jal.experiments.store import Store, find
-from jal.experiments.workers import Runner, Staff, Worker
-from jal.training.signals import StopRequest, Stopped, stop_on_sigterm
+from jal.experiments.store import Store, stored
+from jal.experiments.workers import Runner, Staff
+from jal.training.signals import stop_on_sigterm
 
 RunProgress = Callable[[int, int, Record], None]
 
-TICK = 0.5
-"""Seconds between two looks at the clock, at signals and at what other sweeps have left."""
 
-DEATHS = 2
-"""A run whose process died so often has failed."""
+RESERVE = 5.0, 30.0
+"""Seconds of a budget that are kept for checkpoints: a twentieth of it, but no less and no more than these."""
 
 
 @dataclass(frozen=True)
@@ -164,9 +158,9 @@ def sweep(
     InputError
         for a condition, a device or data that is not to be had, and a store that cannot be written.
     """
+    stop_at = time.monotonic() + (math.inf if budget is None else _without_reserve(pace.seconds(budget)))
     specs = what.specs(seeds) if isinstance(what, Grid) else [s for s in what if not seeds or s.seed in seeds]
     specs = select({spec.id: spec for spec in specs}.values(), where)
-    end = time.monotonic() + pace.seconds(budget) if budget is not None else None
     store.prepare()
     records = {spec.id: record for spec in specs if (record := stored(spec, [store, *also]))}
     ledger = Ledger(store.path)
@@ -179,16 +173,32 @@ def sweep(
     if not missing:
         return SweepResult(tuple(specs), records, (), failed, None)
     commit = commit or provenance.commit()
-    options |= {"deterministic": deterministic, "commit": commit, "checkpoints": store.path / ".checkpoints"}
-    staff = Staff(device, len(missing), jobs, per_gpu, threads)
+    options |= {"deterministic": deterministic, "commit": commit, "checkpoints": store.checkpoints}
+    # Deterministic kernels are a switch of the whole process, which threads would turn off for each other.
+    staff = Staff(device, len(missing), jobs, 1 if deterministic else per_gpu, threads)
     known = pace.Pace(pace.hardware(provenance.environment(staff.device, 1, commit)))
     for each in (store, *also):
         for record in each.records(complain=lambda _: None):
             known.learn(record)
     with stop_on_sigterm() as request:
-        work = _Sweep(specs, missing, records, failed, store, ledger, staff, known, request, end)
-        work.tell, work.progress = tell, progress
-        return work.go(runner, options)
+        work = Scheduler(
+            waiting={spec.id: spec for spec in missing},
+            records=records,
+            failed=failed,
+            total=len(specs),
+            store=store,
+            ledger=ledger,
+            staff=staff,
+            pace=known,
+            stop_at=stop_at,
+            requested=lambda: request.requested,
+            runner=runner,
+            options=options,
+            tell=tell,
+            progress=progress,
+        )
+        work.go()
+    return SweepResult(tuple(specs), records, tuple(work.ran), failed, work.stopped)
 
 
 def run_missing(
@@ -207,13 +217,11 @@ def run_missing(
     ------
     InputError
         as `sweep`.
-    jal.training.loop.TrainingError
+    TrainingError
         when a run failed, after all others have ended.
-    jal.training.signals.Stopped
+    Stopped
         when a signal stopped it before the end.
     """
-    from jal.training.loop import TrainingError
-
     specs = list(specs)
     done = sweep(
         specs,
@@ -233,15 +241,13 @@ def run_missing(
         id, reason = next(iter(done.failed.items()))
         name = next(spec.loss.name for spec in specs if spec.id == id)
         missing = len(done.failed) + len(done.ran)
-        raise TrainingError(f"{len(done.failed)} of {missing} runs failed; the first: {name} ({id}): {reason}")
+        raise TrainingError(
+            f"{len(done.failed)} of {missing} runs failed; the first: {name} ({id}): {reason}"
+        )
     return [done.records[spec.id] for spec in specs]
 
 
-def stored(spec: RunSpec, stores: Iterable[Store]) -> Record | None:
-    """What the stores have; a damaged file counts as missing, and is named."""
-    try:
-        found = find(spec, stores)
-    except RecordError as error:
-        warnings.warn(f"{error}; it is run again", stacklevel=3)
-        return None
-    return found[0] if found else None
+def _without_reserve(budget: float) -> float:
+    """Seconds after which runs are asked to stop; the rest of the budget is for their checkpoints."""
+    least, most = RESERVE
+    return budget - min(most, max(least, 0.05 * budget))

@@ -11,10 +11,11 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
-from jal.errors import InputError
+from jal.errors import InputError, Stopped
 from jal.experiments.device import choose_device
 from jal.experiments.record import Record
 from jal.experiments.spec import RunSpec
@@ -51,7 +52,12 @@ class Worker:
 
     def submit(self, runner: Runner, spec: RunSpec, **options: Any) -> Future[Record]:
         """Begins a run; its Record comes in the future, or what `runner` raised, or BrokenExecutor."""
-        return self._executor.submit(_run, runner, spec, self._stop, device=self.device, **options)
+        task = partial(_run, runner, spec, self._stop, device=self.device, **options)
+        try:
+            return self._executor.submit(task)
+        except BrokenExecutor:  # killed while it was idle
+            self.restart()
+            return self._executor.submit(task)
 
     def started(self) -> bool:
         """Whether the thread or process has come as far as being of use."""
@@ -155,7 +161,10 @@ def _asked() -> bool:
 
 
 def _run(runner: Runner, spec: RunSpec, stop: Callable[[], bool] | None, **options: Any) -> Record:
-    return runner(spec, stop=stop or _asked, **options)
+    stop = stop or _asked
+    if stop():  # while the process was starting
+        raise Stopped(f"{spec.loss.name} ({spec.id}) was not begun")
+    return runner(spec, stop=stop, **options)
 
 
 def _devices(device: str, per_gpu: int) -> list[str]:

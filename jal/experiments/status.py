@@ -1,0 +1,223 @@
+"""The state of a grid: what is done, being run, failed and missing in each cell, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from jal.errors import InputError
+from jal.experiments.grids import Grid
+from jal.experiments.ledger import Ledger
+from jal.experiments.pace import Pace, duration, hardware
+from jal.experiments.schema import pack, unpack
+from jal.experiments.spec import RunSpec
+from jal.experiments.store import Store, stored
+
+SCHEMA = 1
+"""The version of a Status's layout."""
+
+STATES = ("done", "running", "failed", "missing")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many `runs` there are, and how many of them are `done`, `running`, `failed` and `missing`."""
+
+    runs: int
+    done: int
+    running: int
+    failed: int
+    missing: int
+
+
+@dataclass(frozen=True)
+class CellStatus:
+    """One cell of the table.
+
+    Attributes
+    ----------
+    row, column
+        their labels.
+    counts
+        of its runs, one a seed.
+    accuracy, std
+        the mean of those that are done, after the last epoch, per cent, and its unbiased standard deviation; null
+        where there is no run, or only one.
+    """
+
+    row: str
+    column: str
+    counts: Counts
+    accuracy: float | None
+    std: float | None
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of a grid. Its JSON has these keys, all of them always.
+
+    Attributes
+    ----------
+    schema
+        the version of this layout, `SCHEMA`.
+    grid, title, rows, columns, seeds
+        of the grid, labels in the table's order.
+    stores
+        the folders that were looked into.
+    counts
+        over all cells.
+    cells
+        in the table's order, row by row.
+    failures
+        the reason of each failed run, by its id.
+    seconds_left
+        of training, one run at a time, by the runs that are done; null where no run of each kind is.
+    hardware
+        that it would take them on: the one of the latest run that is done; null where none is.
+    """
+
+    schema: int
+    grid: str
+    title: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    seeds: tuple[int, ...]
+    stores: tuple[str, ...]
+    counts: Counts
+    cells: tuple[CellStatus, ...]
+    failures: dict[str, str]
+    seconds_left: float | None
+    hardware: str | None
+
+    def to_json(self) -> str:
+        """One JSON document, checked against this class."""
+        return json.dumps(pack(self, where="status"), indent=1) + "\n"
+
+    @staticmethod
+    def from_json(text: str) -> Status:
+        """The Status that `to_json` wrote.
+
+        Raises
+        ------
+        InputError
+            for anything else.
+        """
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise InputError(f"a status must be JSON: {error}") from None
+        return unpack(data, Status, "status")
+
+    def __str__(self) -> str:
+        """The table and what it means, for a terminal."""
+        counts = self.counts
+        parts = [f"{counts.done} of {counts.runs} runs done"]
+        parts += [f"{n} {what}" for n, what in ((counts.running, "running"), (counts.failed, "failed")) if n]
+        if self.seconds_left:
+            parts.append(f"{duration(self.seconds_left)} left at one run at a time on {self.hardware}")
+        return "\n".join(
+            [
+                f"{self.title} (seeds {', '.join(map(str, self.seeds))})",
+                "",
+                *self._table(),
+                "",
+                "mean, per cent; 1/3: one of three runs done; *: running; !: failed",
+                ", ".join(parts),
+            ]
+        )
+
+    def _table(self) -> list[str]:
+        entries = {(cell.row, cell.column): _entry(cell) for cell in self.cells}
+        # "symmetric 0.2", "symmetric 0.4" become one heading, which runs on over its columns, and their rates.
+        kinds, _, rates = zip(*(column.rpartition(" ") for column in self.columns), strict=True)
+        lines = [["", *rates]]
+        lines += [[row, *(entries.get((row, column), "") for column in self.columns)] for row in self.rows]
+        widths = [max(map(len, texts)) + 2 for texts in zip(*lines, strict=True)]
+        top = ""
+        for at, kind in enumerate(kinds):
+            if kind not in kinds[max(0, at - 1) : at]:
+                top = top.ljust(sum(widths[: at + 1])) + kind
+        table = ["".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+        return [top, *table] if any(kinds) else table
+
+
+def status(grid: Grid, stores: Sequence[Store], seeds: Iterable[int] | None = None) -> Status:
+    """Where a grid stands.
+
+    Parameters
+    ----------
+    stores
+        to look into; a run that several have counts once.
+    seeds
+        instead of the grid's own.
+    """
+    seeds = tuple(dict.fromkeys(grid.seeds if seeds is None else seeds))
+    ledgers = [Ledger(store.path) for store in stores]
+    running = {id for ledger in ledgers for id in ledger.running()}
+    failures = {id: reason for ledger in ledgers for id, reason in ledger.failures().items()}
+    states: dict[RunSpec, str] = {}
+    accuracies: dict[RunSpec, float] = {}
+
+    def look(run: RunSpec) -> str:
+        record = stored(run, stores)
+        if record is not None:
+            accuracies[run] = record.accuracy
+            return "done"
+        return "running" if run.id in running else "failed" if run.id in failures else "missing"
+
+    cells = []
+    for row, column in ((row, column) for row in grid.rows for column in grid.columns):
+        if (row, column) in grid.cells:
+            runs = grid.runs((row, column), seeds)
+            states |= {run: look(run) for run in runs}
+            done = [accuracies[run] for run in runs if run in accuracies]
+            mean, spread = fmean(done) if done else None, stdev(done) if len(done) > 1 else None
+            cells.append(CellStatus(row, column, _counts(states[run] for run in runs), mean, spread))
+    waiting = [run for run, state in states.items() if state in ("running", "missing")]
+    left, on = _time_left(waiting, stores)
+    return Status(
+        schema=SCHEMA,
+        grid=grid.name,
+        title=grid.title,
+        rows=grid.rows,
+        columns=grid.columns,
+        seeds=seeds,
+        stores=tuple(str(store.path) for store in stores),
+        counts=_counts(states.values()),
+        cells=tuple(cells),
+        failures={run.id: failures[run.id] for run, state in states.items() if state == "failed"},
+        seconds_left=left,
+        hardware=on,
+    )
+
+
+def _counts(states: Iterable[str]) -> Counts:
+    numbers = Counter(states)
+    return Counts(runs=numbers.total(), **{name: numbers[name] for name in STATES})
+
+
+def _time_left(waiting: Iterable[RunSpec], stores: Iterable[Store]) -> tuple[float | None, str | None]:
+    """Seconds that runs will take, and on what."""
+    records = [record for store in stores for record in store.records(complain=lambda _: None)]
+    if not records:
+        return None, None
+    latest = max(records, key=lambda record: str(record.environment.get("finished", "")))
+    pace = Pace(hardware(latest.environment))
+    for record in records:
+        pace.learn(record)
+    times = [pace.run(spec) for spec in waiting]
+    known = [time for time in times if time is not None]
+    return sum(known) if len(known) == len(times) else None, hardware(latest.environment)
+
+
+def _entry(cell: CellStatus) -> str:
+    """A cell as text, e.g. "82.03", "81.90 2/3 *", "-"."""
+    counts = cell.counts
+    parts = ["-" if cell.accuracy is None else f"{cell.accuracy:.2f}"]
+    if 0 < counts.done < counts.runs:
+        parts.append(f"{counts.done}/{counts.runs}")
+    parts += ["*"] * bool(counts.running) + ["!"] * bool(counts.failed)
+    return " ".join(parts)

@@ -1,0 +1,120 @@
+"""The state of a grid, for people and for programs."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from jal.errors import InputError
+from jal.experiments import Store, grids
+from jal.experiments.ledger import Ledger
+from jal.experiments.record import Record
+from jal.experiments.status import Counts, Status, status
+
+GRID = grids.get("digits")
+
+
+@pytest.fixture
+def put(record):
+    """Keeps a Record of a spec, with an accuracy and a time."""
+
+    def write(store, spec, accuracy=50.0, seconds=8.0, **environment):
+        curves = {"test_accuracy": [accuracy] * spec.recipe.epochs}
+        timing = {"seconds": seconds, "images_per_second": 1.0}
+        environment = record.environment | environment
+        store.put(Record(1, spec.id, spec, accuracy, curves, environment, timing))
+
+    return write
+
+
+def cell(state, row, column):
+    (found,) = [each for each in state.cells if (each.row, each.column) == (row, column)]
+    return found
+
+
+def test_nothing_yet(tmp_path):
+    state = status(GRID, [Store(tmp_path)])
+    assert state.counts == Counts(runs=84, done=0, running=0, failed=0, missing=84)
+    assert (state.seconds_left, state.hardware, state.failures) == (None, None, {})
+    assert str(state).endswith("0 of 84 runs done")
+
+
+def test_each_cell_and_the_whole(tmp_path, put):
+    here, there = Store(tmp_path / "runs"), Store(tmp_path / "results")
+    jal, ce = GRID.runs(("JAL-CE", "symmetric 0.4")), GRID.runs(("CE", "symmetric 0.6"))
+    put(here, jal[0], 80.0)
+    put(there, jal[0], 80.0)  # one run, in two stores
+    put(there, jal[1], 81.0)
+    ledger = Ledger(here.path)
+    ledger.fail(jal[2].id, "not finite", "0123")
+    ledger.fail(jal[0].id, "done since", "0123")
+    ledger.claim(ce[0].id)
+    for spec in GRID.runs(("MAE", "asymmetric 0.4")):
+        put(here, spec, 90.0)
+    state = status(GRID, [here, there])
+    assert cell(state, "JAL-CE", "symmetric 0.4").counts == Counts(3, 2, 0, 1, 0)
+    assert cell(state, "JAL-CE", "symmetric 0.4").accuracy == 80.5
+    assert cell(state, "JAL-CE", "symmetric 0.4").std == pytest.approx(0.5**0.5)
+    assert cell(state, "CE", "symmetric 0.6").counts == Counts(3, 0, 1, 0, 2)
+    assert cell(state, "CE", "symmetric 0.6").accuracy is None
+    assert cell(state, "MAE", "asymmetric 0.4").std == 0
+    assert state.counts == Counts(runs=84, done=5, running=1, failed=1, missing=77)
+    assert state.failures == {jal[2].id: "not finite"}
+    assert state.seconds_left == 78 * 8.0
+    lines = str(state).splitlines()
+    assert lines[2].split() == ["symmetric", "asymmetric"]
+    assert lines[3].split() == ["0.4", "0.6", "0.3", "0.4"]
+    assert lines[2].index("asymmetric") == lines[3].index("0.3")
+    assert [line.split("  ")[0] for line in lines[4:11]] == list(GRID.rows)
+    assert "80.50 2/3 !" in lines[9] and "- *" in lines[4] and lines[5].endswith("90.00")
+    assert lines[-1] == (
+        f"5 of 84 runs done, 1 running, 1 failed, 10 min 24 s left at one run at a time on {state.hardware}"
+    )
+
+
+def test_one_seed_and_columns_without_kinds(tmp_path, put):
+    grid = replace(GRID, columns=("worst",), cells={("CE", "worst"): GRID.cells["CE", "symmetric 0.4"]})
+    put(Store(tmp_path), grid.runs(("CE", "worst"), [7])[0], 12.345)
+    state = status(grid, [Store(tmp_path)], seeds=[7])
+    assert state.counts == Counts(1, 1, 0, 0, 0)
+    assert cell(state, "CE", "worst").std is None
+    assert str(state).splitlines()[2:5] == ["         worst", "CE       12.35", "MAE"]
+    assert state.seconds_left == 0
+
+
+def test_the_time_left_is_that_of_the_latest_hardware(tmp_path, put):
+    store = Store(tmp_path)
+    first, second, *_ = GRID.specs()
+    put(store, first, seconds=100.0, device="cpu", processor="slow", finished="2026-01-01T00:00:00+00:00")
+    put(store, second, seconds=1.0, device="fast", finished="2026-01-02T00:00:00+00:00")
+    state = status(GRID, [store])
+    assert (state.seconds_left, state.hardware) == (82.0, "fast")
+
+
+def test_the_json_is_whole_and_checked(tmp_path, put):
+    store = Store(tmp_path)
+    put(store, GRID.specs()[0], 12.5)
+    state = status(GRID, [store])
+    data = json.loads(state.to_json())
+    assert list(data) == list(Status.__dataclass_fields__)
+    assert data["schema"] == 1 and data["grid"] == "digits" and data["seeds"] == [123, 124, 125]
+    assert data["cells"][0] == {
+        "row": "CE",
+        "column": "symmetric 0.4",
+        "counts": {"runs": 3, "done": 1, "running": 0, "failed": 0, "missing": 2},
+        "accuracy": 12.5,
+        "std": None,
+    }
+    assert Status.from_json(state.to_json()) == state
+    with pytest.raises(InputError, match=r"status\.counts lacks missing"):
+        Status.from_json(state.to_json().replace('"missing"', '"done"', 1))
+    with pytest.raises(InputError, match="must be JSON"):
+        Status.from_json("{")
+
+
+def test_a_damaged_record_is_missing_and_named(tmp_path, put):
+    store, spec = Store(tmp_path), GRID.specs()[0]
+    put(store, spec)
+    store.file(spec).write_text("{")
+    with pytest.warns(UserWarning, match=f"{spec.id}.json is not a valid Record"):
+        assert status(GRID, [store]).counts.done == 0

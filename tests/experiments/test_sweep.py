@@ -1,0 +1,295 @@
+"""Sweeps: most valuable first, nothing lost, nothing twice, whatever is killed."""
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jal.errors import InputError
+from jal.experiments import Store, grids, resolve, scheduler
+from jal.experiments.ledger import Ledger
+from jal.experiments.sweep import sweep
+
+HERE = Path(__file__).parent
+
+
+def specs_of(seeds):
+    return [resolve(dataset="digits", loss="CE", epochs=10, seed=seed) for seed in seeds]
+
+
+class Fake:
+    """Fake runs, and what became of them."""
+
+    def __init__(self, folder, module):
+        self.folder, self.module = folder, module
+        self.store = Store(folder / "runs")
+        self.lines = []
+        self.plan()
+
+    def plan(self, seconds=0.02, **fates):
+        """Each run's seconds, and what happens to the runs of some seeds."""
+        fates = {str(seed)[1:]: fate for seed, fate in fates.items()}
+        (self.folder / "plan.json").write_text(json.dumps({"seconds": seconds, "fates": fates}))
+
+    def sweep(self, what, **options):
+        options = {"threads": True, "jobs": 1} | options
+        return sweep(what, store=self.store, runner=self.module.run, tell=self.lines.append, **options)
+
+    def process(self, seeds, jobs=1, threads="threads", **options):
+        """A sweep in a process of its own."""
+        command = [
+            sys.executable,
+            HERE / "fake_sweep.py",
+            self.store.path,
+            str(jobs),
+            threads,
+            *map(str, seeds),
+        ]
+        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options)
+
+    def starts(self):
+        """Of each beginning: seed, process, step."""
+        log = self.folder / "starts"
+        lines = log.read_text().splitlines() if log.exists() else []
+        return [tuple(map(int, line.split())) for line in lines]
+
+    def begun(self):
+        return [seed for seed, _, _ in self.starts()]
+
+    def until(self, number, seconds=20):
+        """Waits for that many beginnings."""
+        end = time.monotonic() + seconds
+        while len(self.starts()) < number:
+            assert time.monotonic() < end, "no run began"
+            time.sleep(0.02)
+
+    def done(self):
+        return sorted(record.spec.seed for record in self.store.records())
+
+    def leftovers(self):
+        """Files beside the Records."""
+        return sorted(
+            str(file.relative_to(self.store.path))
+            for file in self.store.path.rglob("*")
+            if file.is_file() and file.relative_to(self.store.path).parts[0].startswith(".")
+        )
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(HERE)
+    monkeypatch.setenv("FAKE_RUNS", str(tmp_path))
+    monkeypatch.setattr(scheduler, "STARTUP", (0.0, 0.0))
+    monkeypatch.setattr(scheduler, "TICK", 0.05)
+    # `jal.experiments.sweep` may be the function of that name.
+    monkeypatch.setattr(sys.modules[sweep.__module__], "RESERVE", (1.0, 30.0))
+    return Fake(tmp_path, importlib.import_module("fake_runs"))
+
+
+def test_what_is_missing_is_run_in_order_and_kept_at_once(fake):
+    other = Store(fake.folder / "results")
+    specs = specs_of([5, 3, 4, 3, 9])
+    other.put(fake.module.finished(specs[2], 1))
+    seen = []
+
+    def look(done, missing, record):
+        assert fake.store.get(record.id) == record
+        seen.append((done, missing, record.spec.seed))
+
+    done = fake.sweep(specs, also=[other], progress=look)
+    assert fake.begun() == [5, 3, 9]
+    assert seen == [(1, 3, 5), (2, 3, 3), (3, 3, 9)]
+    assert [spec.seed for spec in done.specs] == [5, 3, 4, 9]
+    assert sorted(record.spec.seed for record in done.records.values()) == [3, 4, 5, 9]
+    assert (done.exit_code, done.stopped, done.left) == (0, None, [])
+    assert fake.lines[0].startswith("2/4  digits CE, clean, seed 5: 5.00 % in 0 s, about")
+    assert fake.lines[-1].startswith("4/4") and "left" not in fake.lines[-1]
+    assert fake.leftovers() == []
+    again = fake.sweep(specs, also=[other])
+    assert (again.ran, again.records.keys(), len(fake.begun())) == ((), done.records.keys(), 3)
+
+
+def test_a_grid_with_seeds_and_conditions(fake):
+    grid = grids.get("digits")
+    done = fake.sweep(grid, seeds=[7], where=["loss=JAL-CE,loss=CE", "noise=symmetric"], jobs=3)
+    assert [(s.loss.name, s.noise.rate) for s in done.specs] == [
+        ("CE", 0.4),
+        ("JAL-CE", 0.4),
+        ("CE", 0.6),
+        ("JAL-CE", 0.6),
+    ]
+    assert done.exit_code == 0 and fake.begun() == [7] * 4
+    assert [spec.seed for spec in fake.sweep(specs_of([1, 2, 3]), seeds=[3, 1]).specs] == [1, 3]
+    with pytest.raises(InputError, match="unknown loss among these runs 'JALCE': did you mean 'JAL-CE'"):
+        fake.sweep(grid, where="loss=JALCE")
+
+
+def test_threads_share_a_process_and_run_side_by_side(fake):
+    fake.plan(seconds=0.5)
+    began = time.monotonic()
+    assert fake.sweep(specs_of(range(4)), jobs=4).exit_code == 0
+    assert time.monotonic() - began < 1.5
+    assert {process for _, process, _ in fake.starts()} == {os.getpid()}
+
+
+def test_a_budget_stops_in_time_and_the_next_sweep_goes_on(fake):
+    fake.plan(seconds=0.6)
+    specs = specs_of(range(3))
+    began = time.monotonic()
+    done = fake.sweep(specs, budget="2s")  # of which one is for checkpoints
+    assert time.monotonic() - began < 2
+    assert (done.exit_code, done.stopped) == (75, "budget")
+    assert fake.done() == [0] and fake.begun() == [0, 1]
+    assert [spec.seed for spec in done.left] == [1, 2]
+    assert fake.leftovers() == [f".checkpoints/{specs[1].id}/step"]
+    assert fake.lines[-1] == "stopping (budget): 1 runs write their checkpoints"
+    done = fake.sweep(specs)
+    assert done.exit_code == 0 and fake.begun() == [0, 1, 1, 2]
+    assert fake.starts()[2][2] > 0, "it was not gone on with"
+    assert fake.leftovers() == []
+
+
+def test_a_run_that_cannot_reach_a_checkpoint_is_not_begun(fake):
+    specs = specs_of(range(3))
+    fake.store.put(fake.module.finished(specs[0], 10 * 100))  # an epoch takes 100 s
+    began = time.monotonic()
+    done = fake.sweep(specs, budget="1m30s")
+    assert time.monotonic() - began < 3
+    assert (done.exit_code, done.stopped, fake.begun()) == (75, "budget", [])
+    assert str(done) == "1 of 3 runs done, 2 left (the budget is spent); the same command goes on"
+    slow = replace(specs[0], dataset="elsewhere")
+    fake.store.put(fake.module.finished(slow, 10 * 1000))  # another kind of run: of no matter
+    assert fake.sweep(specs, budget="3m").exit_code == 0
+
+
+def test_a_failure_is_noted_and_stops_nothing_and_is_not_run_again_unless_asked(fake):
+    fake.plan(s2="failure")
+    specs = specs_of([1, 2, 3])
+    done = fake.sweep(specs)
+    assert (done.exit_code, done.failed, fake.done()) == (1, {specs[1].id: "the loss is not finite"}, [1, 3])
+    assert f"failed: digits CE, clean, seed 2 ({specs[1].id}): the loss is not finite" in fake.lines
+    note = json.loads((fake.store.path / ".failed" / f"{specs[1].id}.json").read_text())
+    assert note["reason"] == "the loss is not finite"
+    assert note["commit"] == "0123456789abcdef" and note["time"].endswith("+00:00")
+    fake.plan()
+    done = fake.sweep(specs)
+    assert (done.exit_code, fake.begun()) == (1, [1, 2, 3])
+    assert json.loads(json.dumps(done.to_dict())) == {
+        "schema": 1,
+        "runs": 3,
+        "done": 2,
+        "ran": [],
+        "failed": {specs[1].id: "the loss is not finite"},
+        "left": [],
+        "stopped": None,
+    }
+    assert fake.sweep(specs, retry=True).exit_code == 0
+    assert fake.begun() == [1, 2, 3, 2] and Ledger(fake.store.path).failures() == {}
+
+
+def test_what_would_hit_all_runs_ends_the_sweep_and_keeps_what_is_done(fake):
+    fake.plan(seconds=0.3, s2="bad input")
+    with pytest.raises(InputError, match="no such data"):
+        fake.sweep(specs_of([1, 2, 3, 4]), jobs=2)
+    assert sorted(fake.begun()) == [1, 2]
+    assert fake.leftovers() == [f".checkpoints/{specs_of([1])[0].id}/step"]
+    fake.plan()
+    assert fake.sweep(specs_of([1, 2, 3, 4])).exit_code == 0
+
+
+def test_a_killed_worker_loses_no_run_and_a_second_death_is_a_failure(fake):
+    fake.plan(seconds=0.6, s1="one death", s2="death")
+    specs = specs_of([1, 2, 3, 4, 5])
+    done = fake.sweep(specs, jobs=2, threads=False)
+    assert fake.done() == [1, 3, 4, 5]
+    assert done.failed == {specs[1].id: "its process was killed 2 times: is there memory for so many jobs?"}
+    assert Counter(fake.begun()) == {1: 2, 2: 2, 3: 1, 4: 1, 5: 1}, "a death took another run with it"
+    assert [step for seed, _, step in fake.starts() if seed == 1] == [0, 11], "it was not gone on with"
+    assert done.exit_code == 1
+
+
+def test_sweeps_of_one_store_share_its_runs(fake):
+    fake.plan(seconds=0.2)
+    sweeps = [fake.process(range(12)) for _ in range(2)]
+    assert [each.wait(60) for each in sweeps] == [0, 0]
+    for each in sweeps:
+        each.stderr.close()
+    assert fake.done() == list(range(12))
+    assert sorted(fake.begun()) == list(range(12))
+    assert len({process for _, process, _ in fake.starts()}) == 2
+    assert fake.leftovers() == []
+
+
+def test_signals_leave_checkpoints_and_75(fake):
+    fake.plan(seconds=4)
+    with fake.process([1, 2, 3], jobs=2, threads="processes", start_new_session=True) as first:
+        fake.until(2)
+        time.sleep(0.5)
+        # As a terminal and a batch system send them: the workers hear them too.
+        os.killpg(first.pid, signal.SIGINT)
+        os.killpg(first.pid, signal.SIGTERM)
+        assert first.wait(10) == 75
+        assert "stopping (signal): 2 runs write their checkpoints" in first.stderr.read()
+    assert [Path(file).parts[0] for file in fake.leftovers()] == [".checkpoints"] * 2
+    fake.plan()
+    assert fake.sweep(specs_of([1, 2, 3])).exit_code == 0
+    assert [seed for seed, _, step in fake.starts() if step > 0] == [1, 2]
+
+
+def test_a_sweep_that_is_killed_takes_its_workers_along_and_blocks_nobody(fake):
+    fake.plan(seconds=2)
+    with fake.process([1, 2, 3], jobs=2, threads="processes") as first:
+        fake.until(2)
+        second = fake.process([1, 2, 3])  # begins the third, and waits for the others
+        fake.until(3)
+        first.kill()
+    workers = [process for _, process, _ in fake.starts()][:2]
+    end = time.monotonic() + 10
+    while any(Path(f"/proc/{worker}").exists() for worker in workers):
+        assert time.monotonic() < end, "a worker outlived its sweep"
+        time.sleep(0.02)
+    fake.plan()
+    with second:
+        assert second.wait(30) == 0
+    assert fake.done() == [1, 2, 3]
+    assert sorted(fake.begun()) == [1, 1, 2, 2, 3]
+    assert fake.leftovers() == []
+
+
+def test_a_script_without_a_guard_is_told_so(fake):
+    script = fake.folder / "script.py"
+    script.write_text(
+        f"import sys; sys.path.insert(0, {str(HERE)!r})\n"
+        "import fake_runs\n"
+        "from jal.experiments import RunSpec, Store\n"
+        "from jal.experiments.sweep import sweep\n"
+        f"specs = [RunSpec.from_json(text) for text in {[spec.to_json() for spec in specs_of([1, 2])]}]\n"
+        f"sweep(specs, store=Store({str(fake.store.path)!r}), jobs=2, runner=fake_runs.run)\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
+    assert done.stderr.strip().splitlines()[-1].endswith('if __name__ == "__main__", or take jobs=1')
+    assert fake.leftovers() == []
+
+
+def test_impossible_numbers_are_refused(fake):
+    for options in ({"jobs": 0}, {"per_gpu": 0}, {"device": "gpu"}, {"budget": "soon"}, {"budget": 0}):
+        with pytest.raises(InputError, match=rf"{next(iter(options))}|duration"):
+            fake.sweep(specs_of([1]), **options)
+
+
+def test_a_real_sweep_gives_the_same_bits_as_a_run(record, tmp_path):
+    specs = [record.spec, replace(record.spec, seed=124)]
+    store = Store(tmp_path)
+    done = sweep(specs, store=store, jobs=2, deterministic=True, tell=lambda _: None)
+    assert done.exit_code == 0 and len(store.records()) == 2
+    again = done.records[record.id]
+    assert replace(again, environment={}, timing={}) == replace(record, environment={}, timing={})
+    assert again.environment["threads"] == 1
