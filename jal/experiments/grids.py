@@ -202,7 +202,7 @@ def _table3_cifar10(settings: str) -> Grid:
         title="Table 3: last-epoch test accuracy on CIFAR-10 under clean, symmetric and asymmetric noise",
         dataset="cifar10",
         settings=settings,
-        rows=(*rows, "JAL-CE", "JAL-FL"),
+        rows=(*rows, "LT-APL", "JAL-CE", "JAL-FL"),
         columns=columns,
         first=("CE", "NCE+RCE", "ANL-CE", "JAL-CE"),
         by_worth=foremost + tuple(column for column in columns if column not in foremost),

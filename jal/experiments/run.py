@@ -136,20 +136,25 @@ def _training(
     import torch
 
     from jal import datasets, losses, models
+    from jal.training import lt_apl
     from jal.training.loop import Training
 
     device = choose_device(device)
     data = datasets.load(spec.dataset, data_root)
     recipe = spec.recipe
-    parameters: dict[str, Any] = {**spec.loss.parameters, "reduction": "none"}
     _, height, size, channels = data.train_images.shape
     with computing(device, deterministic, pixels=recipe.batch_size * height * size):
         with _shared, torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(spec.seed)
             model = models.build(recipe.model, data.num_classes, channels, size, recipe.width, recipe.initial)
+            if spec.loss.name == lt_apl.NAME:
+                loss = lt_apl.install(model, data.num_classes, spec.loss.parameters)
+            else:
+                options: dict[str, Any] = {**spec.loss.parameters, "reduction": "none"}
+                loss = losses.build(spec.loss.name, None, **options)
         yield Training(
             model,
-            losses.build(spec.loss.name, None, **parameters),
+            loss,
             _on_device(data, device),
             noisy_labels(spec, data),
             recipe,

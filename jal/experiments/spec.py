@@ -140,7 +140,7 @@ def resolve(
     noise, rate
         "clean", or "symmetric" or "asymmetric" with a rate in [0, 1); rate 0 is "clean".
     loss
-        a name of the catalogue.
+        a name of the catalogue, or "LT-APL".
     settings
         "official" (the authors' released code) or "paper" (its text and Table 8).
     seed
@@ -169,11 +169,15 @@ def resolve(
         raise unknown("settings", settings, SETTINGS)
     # The catalogue needs torch, which a reader of specs does not.
     from jal.losses.catalog import DATASETS, entry
+    from jal.training import lt_apl
 
     source = borrow or BORROWED.get(dataset, dataset)
     if source not in DATASETS:
         raise unknown("dataset to borrow loss parameters from", source, DATASETS)
-    parameters = entry(loss).values(source, settings, loss_parameters or {})
+    if loss == lt_apl.NAME:
+        parameters = lt_apl.parameters(source, noise, rate, loss_parameters or {})
+    else:
+        parameters = entry(loss).values(source, settings, loss_parameters or {})
     base = pack(recipe_of(dataset, loss, settings))
     return RunSpec(
         dataset=dataset,

@@ -341,23 +341,28 @@ def _random(seed: int, epoch: int) -> torch.Generator:
 
 
 def _optimiser(parameters: list[nn.Parameter], recipe: Recipe, device: torch.device) -> torch.optim.Optimizer:
-    # A learning rate on the device is read by a captured step, which a Python number would be frozen into.
+    # A captured step reads its learning rate from the device; a Python number would be frozen into it.
     on_gpu = device.type == "cuda"
-    rate = torch.tensor(recipe.learning_rate, device=device) if on_gpu else recipe.learning_rate
-    fused = device.type in ("cuda", "cpu")
-    optimiser = torch.optim.SGD(
-        parameters,
-        lr=rate,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        weight_decay=recipe.l2,
-        fused=fused,
-    )
+    options: dict[str, Any] = {
+        "lr": torch.tensor(recipe.learning_rate, device=device) if on_gpu else recipe.learning_rate,
+        "weight_decay": recipe.l2,
+        "fused": on_gpu or device.type == "cpu",
+    }
+    # The optimiser's state has a place from the start, at the zeros from which its first step would make it.
+    if recipe.optimiser == "adam":
+        adam = torch.optim.Adam(parameters, capturable=on_gpu, **options)
+        for parameter in parameters:
+            adam.state[parameter] = {
+                "step": torch.zeros((), dtype=torch.float32, device=device),
+                "exp_avg": torch.zeros_like(parameter),
+                "exp_avg_sq": torch.zeros_like(parameter),
+            }
+        return adam
+    sgd = torch.optim.SGD(parameters, momentum=recipe.momentum, nesterov=recipe.nesterov, **options)
     for parameter in parameters:
-        # Momentum from zero is what the first step would make, and has a place from the start.
         if recipe.momentum:
-            optimiser.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
-    return optimiser
+            sgd.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return sgd
 
 
 def _totals(losses: Tensor, guesses: Tensor, given: Tensor, truth: Tensor) -> dict[str, Tensor]:

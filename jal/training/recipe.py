@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from jal.errors import InputError, unknown
 
 SCHEDULES = ("cosine", "exponential", "step", "constant")
-OPTIMISERS = ("sgd",)
+OPTIMISERS = ("sgd", "adam")
 PRECISIONS = ("float32", "bfloat16", "float64")
 SETTINGS = ("official", "paper")
 
@@ -30,7 +30,7 @@ class Recipe:
     epochs, batch_size
         the last batch of an epoch is a partial one and is kept.
     optimiser, learning_rate, momentum, nesterov
-        as in `torch.optim.SGD`.
+        as in `torch.optim.SGD`; "adam" takes torch's own betas, and no momentum.
     schedule, decay, milestones
         stepped after each epoch. "cosine": down to 0 after the last; "exponential": times `decay`; "step": times
         `decay` after each epoch of `milestones`; "constant".
@@ -39,7 +39,7 @@ class Recipe:
     l1
         the weight of sum |w| over all parameters, a part of the gradient.
     l2
-        SGD's weight_decay.
+        the optimiser's weight_decay.
     mean, std
         of each channel, on the scale 0 to 1.
     augmentation, test_transform
@@ -87,6 +87,10 @@ class Recipe:
             "std": (
                 len(self.std) == len(self.mean) > 0 and min(self.std) > 0,
                 "one positive number a channel",
+            ),
+            "optimiser": (
+                self.optimiser == "sgd" or not (self.momentum or self.nesterov),
+                "momentum=0 and nesterov=False with it: Adam has its own",
             ),
             "decay": (
                 self.decay is not None if self.schedule in ("exponential", "step") else self.decay is None,
@@ -214,7 +218,7 @@ def recipe(dataset: str, loss: str, settings: str = "official") -> Recipe:
     dataset
         one of `RECIPES`.
     loss
-        a name of the catalogue.
+        a name of the catalogue, or "LT-APL".
     settings
         "official" or "paper".
 
@@ -227,10 +231,16 @@ def recipe(dataset: str, loss: str, settings: str = "official") -> Recipe:
         raise unknown("dataset", dataset, RECIPES)
     if settings not in SETTINGS:
         raise unknown("settings", settings, SETTINGS)
+    base = RECIPES[dataset]
+    if loss == "LT-APL":
+        # Its authors' own: Adam, with the weight decay that the dataset's other losses have.
+        return replace(
+            base, optimiser="adam", learning_rate=1e-3, momentum=0.0, nesterov=False, l2=L2[dataset]
+        )
     l1 = 0.0
     if dataset in L1_WITH_AMSE:
         if loss in HAVE_AMSE or settings == "paper":
             l1 = L1_WITH_AMSE[dataset]
         elif loss in HAVE_NEGATIVE:
             l1 = L1_WITH_NEGATIVE[dataset]
-    return replace(RECIPES[dataset], l1=l1, l2=0.0 if l1 else L2[dataset])
+    return replace(base, l1=l1, l2=0.0 if l1 else L2[dataset])

@@ -120,7 +120,8 @@ def test_the_schedule_is_torchs(dataset, schedule):
         ({"decay": 0.1}, "decay=0.1"),
         ({"schedule": "step"}, "decay=None"),
         ({"schedule": "cosin"}, "unknown schedule 'cosin': did you mean 'cosine'"),
-        ({"optimiser": "adam"}, "unknown optimiser"),
+        ({"optimiser": "adamw"}, "unknown optimiser"),
+        ({"optimiser": "adam"}, "momentum=0"),
         ({"precision": "half"}, "unknown precision"),
     ],
 )
