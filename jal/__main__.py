@@ -13,6 +13,7 @@ EXTRA_OF = {
     "sklearn": "train",
     "torchvision": "train",
     "PIL": "train",
+    "tensorboardX": "tensorboard",
     "papermill": "book",
     "nbformat": "book",
     "nbclient": "book",

@@ -16,6 +16,8 @@ import typer
 from jal._version import __version__
 from jal.errors import InputError, unknown
 
+EpochProgress = Callable[[int, Mapping[str, float]], None]
+
 app = typer.Typer(
     help="Losses that withstand noisy labels: train with them, choose `a`, build the book.",
     no_args_is_help=True,
@@ -80,6 +82,9 @@ def train(
         bool,
         typer.Option("--dry-run", help="Print the run's spec and how long it would take; train nothing."),
     ] = False,
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="A folder for TensorBoard: a curve for each quantity of the Record.")
+    ] = None,
     data_root: DataRoot = None,
     as_json: Json = False,
 ) -> None:
@@ -112,8 +117,11 @@ def train(
         typer.echo(json.dumps(plan) if as_json else _plan(plan))
         return
     values = ", ".join(f"{name}={value:g}" for name, value in spec.loss.parameters.items())
-    bar = _progress(spec.recipe.epochs, f"{spec.loss.name} ({values})" if values else spec.loss.name)
-    record, file, fresh = train_command(spec, results, device, deterministic, again, bar, data_root)
+    title = f"{spec.loss.name} ({values})" if values else spec.loss.name
+    progress = _progress(spec.recipe.epochs, title)
+    if tensorboard is not None:
+        progress = _logged(progress, tensorboard / spec.id)
+    record, file, fresh = train_command(spec, results, device, deterministic, again, progress, data_root)
     if as_json:
         typer.echo(file.read_text(), nl=False)
         return
@@ -301,7 +309,27 @@ def _plan(plan: dict[str, Any]) -> str:
     return "\n".join([*lines, f"takes     about {time} here"])
 
 
-def _progress(epochs: int, title: str) -> Callable[[int, Mapping[str, float]], None]:
+def _logged(progress: EpochProgress, folder: Path) -> EpochProgress:
+    """The same progress, and a curve of each quantity for TensorBoard."""
+    from tensorboardX import SummaryWriter
+
+    from jal import files
+
+    try:
+        writer = SummaryWriter(str(folder))
+    except OSError as error:
+        raise files.unwritable(folder, error) from None
+
+    def show(epoch: int, quantities: Mapping[str, float]) -> None:
+        for name, value in quantities.items():
+            writer.add_scalar(name, value, epoch)
+        writer.flush()
+        progress(epoch, quantities)
+
+    return show
+
+
+def _progress(epochs: int, title: str) -> EpochProgress:
     """Epochs on standard error, under a title: one line that moves on a terminal, some ten lines elsewhere."""
     terminal = sys.stderr.isatty()
 

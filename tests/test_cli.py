@@ -1,6 +1,8 @@
 """The command line from the outside: what it prints and how it exits."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 
@@ -66,13 +68,18 @@ def test_threshold_from_a_file_and_as_json(jal, tmp_path):
         ("train --dataset digits --noise symmetric --rate 0.4 --loss JAL-CE -p alfa=1", "did you mean 'alpha'"),
         ("train --dataset digits --noise symmetric --rate 0.4 --loss CE --recipe epoch=3", "did you mean 'epochs'"),
         ("train --dataset digits --noise symmetric --rate 0.4 --loss CE --results /proc/nothing", "/proc/nothing"),
+        ("sweep tabel3", "table3-cifar10"),
+        ("sweep digits --seeds 1,b", "give integers with commas"),
+        ("sweep digits --budget 9x", "9x"),
+        ("status digitz", "did you mean 'digits'"),
+        ("train --dataset clothing1m --loss CE", "clothing1m"),
+        ("train --dataset digits --loss CE -r seed=3", "unknown field of recipe 'seed'"),
+        ("train --dataset digits --loss CE --data-root /nowhere --device cuda:9", "cuda:9"),
         ("run no_such_notebook", "no_such_notebook"),
         ("book --profile quik", "did you mean 'quick'"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_with_the_remedy_and_code_2(jal, arguments, message):
-    import re
-
     code, out, err = jal(*arguments.split())
     assert code == 2
     assert out == ""
@@ -136,3 +143,84 @@ def test_parameters_are_python_literals_or_else_text():
 def test_a_parameter_without_name_or_value_is_refused(pair):
     with pytest.raises(InputError, match="name=value"):
         named_values([pair])
+
+
+TRAIN = ("train", "--dataset", "digits", "--noise", "symmetric", "--rate", "0.4", "--loss", "JAL-CE")
+
+
+def test_train_prints_progress_and_accuracy_and_keeps_a_record(jal, tmp_path, monkeypatch):
+    monkeypatch.setenv("JAL_COMMIT", "test")
+    arguments = (*TRAIN, "-r", "epochs=3", "--results", str(tmp_path), "--deterministic")
+    code, out, err = jal(*arguments)
+    (file,) = tmp_path.glob("digits/*.json")
+    record = json.loads(file.read_text())
+    assert code == 0
+    assert f"test accuracy {record['accuracy']:.2f} % after the last of 3 epochs" in out
+    assert str(file) in out
+    assert "JAL-CE (alpha=1, beta=1, a=30, q=2)" in err
+    assert re.search(r"epoch 3/3 .* images/s", err)
+    code, out, err = jal(*arguments, "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out) == record
+
+
+def test_a_dry_run_trains_nothing(jal, tmp_path):
+    code, out, _ = jal(*TRAIN, "--results", str(tmp_path), "--dry-run")
+    assert code == 0
+    assert re.search(r"epochs +80", out) and re.search(r"takes +about \d+ s here", out)
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_a_run_that_cannot_go_on_exits_with_1(jal, tmp_path, monkeypatch):
+    monkeypatch.setenv("JAL_COMMIT", "test")
+    code, _, err = jal(
+        *TRAIN, "-r", "learning_rate=1e200", "-r", "clip_norm=None", "--results", str(tmp_path)
+    )
+    assert code == 1
+    assert re.search(
+        r"^jal: .*not finite in step \d+ of epoch \d.*lower the learning rate", err, re.MULTILINE
+    )
+
+
+def test_curves_for_tensorboard(jal, tmp_path, monkeypatch):
+    monkeypatch.setenv("JAL_COMMIT", "test")
+    log = tmp_path / "log"
+    code, _, _ = jal(*TRAIN, "-r", "epochs=2", "--results", str(tmp_path / "r"), "--tensorboard", str(log))
+    assert code == 0
+    (events,) = log.glob("*/events.*")
+    assert b"test_accuracy" in events.read_bytes() and b"memorised" in events.read_bytes()
+
+
+def test_sigterm_finishes_the_step_and_the_same_command_goes_on(tmp_path):
+    """Exit code 75, and then the Record of an undisturbed run."""
+    environment = os.environ | {"JAL_COMMIT": "test", "PYTHONUNBUFFERED": "1"}
+
+    def command(results):
+        options = ("-r", "epochs=200", "--deterministic", "--results", str(tmp_path / results))
+        return [sys.executable, "-m", "jal", *TRAIN, *options]
+
+    with subprocess.Popen(command("a"), env=environment, stderr=subprocess.PIPE, text=True) as process:
+        next(line for line in process.stderr if line.startswith("epoch 20/"))
+        process.terminate()
+        rest = process.stderr.read()
+        assert process.wait() == 75
+    assert rest.splitlines()[-1].startswith("jal: JAL-CE (")
+    for results in ("a", "b"):
+        subprocess.run(command(results), env=environment, check=True, capture_output=True)
+    records = [json.loads(next(tmp_path.glob(f"{name}/digits/*.json")).read_text()) for name in "ab"]
+    assert records[0]["curves"] == records[1]["curves"]
+
+
+def test_sweep_and_status(jal, tmp_path, monkeypatch):
+    monkeypatch.setenv("JAL_COMMIT", "test")
+    store = ("--results", str(tmp_path))
+    code, out, err = jal(
+        "sweep", "digits", "--where", "loss=CE,noise=symmetric,rate=0.4", "--seeds", "1", *store
+    )
+    assert (code, out) == (0, "1 of 1 runs done\n")
+    assert "digits CE, symmetric 0.4, seed 1" in err
+    code, out, _ = jal("status", "digits", "--seeds", "1", "--json", *store)
+    assert code == 0
+    assert json.loads(out)["counts"] == {"runs": 28, "done": 1, "running": 0, "failed": 0, "missing": 27}
+    code, out, _ = jal("status", "digits", "--seeds", "1", *store)
+    assert "1 of 28 runs done" in out
