@@ -152,7 +152,7 @@ def _training(
             else:
                 options: dict[str, Any] = {**spec.loss.parameters, "reduction": "none"}
                 loss = losses.build(spec.loss.name, None, **options)
-        yield Training(
+        training = Training(
             model,
             loss,
             _on_device(data, device),
@@ -161,6 +161,8 @@ def _training(
             seed=spec.seed,
             eager=deterministic,
         )
+        del data  # the maps of its files, which would count as this process's memory
+        yield training
 
 
 def _on_device(data: ImageData, device: str) -> DeviceData:

@@ -30,7 +30,9 @@ from jal.training.recipe import Recipe
 Curves = dict[str, list[float]]
 Progress = Callable[[int, Mapping[str, float]], None]
 
-EVALUATION_CHUNK = 2000
+EVALUATION_CHUNK = {"cpu": 250}
+EVALUATION_CHUNK_ELSEWHERE = 2000
+"""Images that are tested at a time: enough to fill a GPU, and on a CPU no more memory than a step takes."""
 
 
 class Training:
@@ -236,10 +238,10 @@ class Training:
     @torch.no_grad()
     def _evaluate(self) -> None:
         self.test.zero_()
-        for begin in range(0, len(self.data.test_labels), EVALUATION_CHUNK):
+        chunk = EVALUATION_CHUNK.get(self.device.type, EVALUATION_CHUNK_ELSEWHERE)
+        for begin in range(0, len(self.data.test_labels), chunk):
             images, labels = (
-                part[begin : begin + EVALUATION_CHUNK]
-                for part in (self.data.test_images, self.data.test_labels)
+                part[begin : begin + chunk] for part in (self.data.test_images, self.data.test_labels)
             )
             with self._mixed():
                 scores = self.model(self._normalised(images)).to(self.dtype)
@@ -287,6 +289,8 @@ class Training:
         sizes = {size for size in (min(full, len(self.order)), rest) if size}
         self._take = {size: partial(self._step, size) for size in sizes}
         self._test = self._evaluate
+        if self.device.type == "cpu":
+            speed.keep_memory()
         if self.eager or self.device.type == "mps":
             return
         with self._undone():
@@ -305,7 +309,8 @@ class Training:
         if speed.pays_to_compile(seconds, self.steps * (self.recipe.epochs - self.epoch)):
             self._body = speed.compiled(self.model.body)
             try:
-                self._rehearse(size)
+                if speed.seconds(partial(self._rehearse, size)) > seconds:
+                    self._body = self.model.body
             except Exception as error:  # whatever a compiler fails with, the network runs without it
                 self._body = self.model.body
                 speed.logger.warning("the network runs uncompiled: %s", str(error).partition("\n")[0])

@@ -25,7 +25,7 @@ def test_without_a_compiler_it_stays_eager_and_says_so_once(monkeypatch, tmp_pat
         assert not speed.pays_to_compile(1.0, 10**6)
         assert not speed.pays_to_compile(1.0, 10**6)
     assert [record.message for record in caplog.records if "no C++ compiler" in record.message] == [
-        "no C++ compiler was found, so the network runs uncompiled: install g++ for about twice the speed"
+        "no C++ compiler was found, so the network runs uncompiled: with g++ installed it may run faster"
     ]
 
 
