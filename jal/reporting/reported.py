@@ -1,0 +1,142 @@
+"""What the paper reports: its Tables 1 to 8 as data, read from `data/reported` in the checkout."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from jal.checkout import find_root
+from jal.errors import InputError, unknown
+
+TABLES = (*(f"table{number}" for number in range(1, 9)), "secondary")
+"""The paper's tables, and what a secondary source gives of the cells that Table 3 lacks here."""
+
+_TYPES = {"table": "int64", "n": "Int64"} | dict.fromkeys(
+    ("rate", "alpha", "beta", "mean", "std", "value"), "float64"
+)
+_VALUES = ("table", "mean", "std", "n", "label")
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A cell of the paper's Tables 1 to 7: test accuracy after the last epoch, per cent.
+
+    Attributes
+    ----------
+    mean, std
+        over the trials; no std in Table 6.
+    n
+        the number of trials; None where the paper does not say.
+    """
+
+    mean: float
+    std: float | None
+    n: int | None
+
+
+def reported(table: str | int, root: str | Path | None = None) -> pd.DataFrame:
+    """A table of the paper: a row for each cell, or in Table 8 for each parameter, in the paper's order.
+
+    Parameters
+    ----------
+    table
+        1 to 8, "table1" to "table8", or "secondary".
+    root
+        the checkout, if not the one found upwards.
+
+    Returns
+    -------
+    a frame with the columns that `data/reported/README.md` explains. Text is "string"; rate, alpha, beta, mean, std
+    and value are float64; n is "Int64". What is empty is missing: <NA> or NaN.
+
+    Raises
+    ------
+    InputError
+        for another table, without a checkout, and for a file that cannot be read.
+    """
+    name = f"table{table}" if str(table).isdecimal() else str(table)
+    if name not in TABLES:
+        raise unknown("table of the paper", table, TABLES)
+    return _read(find_root(root) / "data" / "reported" / f"{name}.csv").copy()
+
+
+def cell(
+    table: str | int,
+    dataset: str,
+    noise: str | None,
+    rate: float | None,
+    loss: str,
+    *,
+    root: str | Path | None = None,
+    **more: str | float,
+) -> Reported | None:
+    """A cell of Tables 1 to 7, or None where the table has no such cell or has it empty.
+
+    Parameters
+    ----------
+    table, root
+        as for `reported`.
+    dataset, noise, rate, loss
+        by this project's names. The rate is None (or 0) for clean and human labels; in Table 6, whose labels are
+        noisy as they come, noise is None too.
+    more
+        what else tells cells apart: `variant` in Table 5, `test_set` in Table 6, `alpha` and `beta` in Table 7.
+
+    Raises
+    ------
+    InputError
+        as for `reported`, for a key or a name that neither the table nor this project knows, and where several
+        cells fit.
+    """
+    frame = reported(table, root)
+    if "std" not in frame:
+        raise InputError(f"table {table!r} holds no accuracies of trials: choose one of Tables 1 to 7")
+    keys = [column for column in frame if column not in _VALUES]
+    wanted = {"dataset": dataset, "noise": noise, "rate": rate or None, "loss": loss} | more
+    for key, value in wanted.items():
+        if key not in keys:
+            raise unknown(f"key of a cell of table {table}", key, keys)
+        if value is not None:
+            _check(key, value, frame[key])
+    for key, value in wanted.items():
+        frame = frame[frame[key].isna() if value is None else frame[key].eq(value).fillna(False)]
+    if len(frame) > 1:
+        apart = ", ".join(key for key in keys if frame[key].nunique(dropna=False) > 1)
+        raise InputError(f"{len(frame)} cells of table {table} fit {loss} on {dataset}: name the {apart} too")
+    if frame["mean"].isna().all():
+        return None
+    row = frame.iloc[0]
+    std, n = row["std"], row["n"]
+    return Reported(float(row["mean"]), None if pd.isna(std) else float(std), None if pd.isna(n) else int(n))
+
+
+def _check(key: str, value: object, column: pd.Series) -> None:
+    if isinstance(value, str) == pd.api.types.is_numeric_dtype(column):
+        raise InputError(f"{key} {value!r}: give a {'number' if isinstance(value, str) else 'name'}")
+    if not isinstance(value, str) or value in set(column):
+        return
+    # A table need not hold all of this project's names. Imported late: the catalogue needs torch.
+    from jal.experiments.noises import NOISES
+    from jal.losses.catalog import CATALOG, ELSEWHERE
+    from jal.training.recipe import RECIPES
+
+    ours = {"dataset": {*RECIPES}, "noise": {*NOISES}, "loss": {*CATALOG, *ELSEWHERE}}.get(key, set())
+    if value not in ours:
+        raise unknown(key, value, ours.union(column.dropna()))
+
+
+@cache
+def _read(file: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(
+            file, dtype=defaultdict(lambda: "string", _TYPES), keep_default_na=False, na_values=[""]
+        )
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "; ".join(str(error).splitlines())
+        raise InputError(
+            f"cannot read the paper's numbers from {file} ({reason}): restore it with git checkout"
+        ) from None
