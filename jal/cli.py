@@ -33,6 +33,9 @@ Deterministic = Annotated[
 Root = Annotated[Path | None, typer.Option(help="The book's checkout; looked for upwards if not given.")]
 Jobs = Annotated[int | None, typer.Option(help="Processes at a time; one per core if not given.")]
 Profile = Annotated[str, typer.Option(help="quick (seconds), laptop (minutes) or full (the paper's recipe).")]
+GridProfile = Annotated[
+    str, typer.Option(help="full (the paper's dataset), laptop (Fashion-MNIST) or quick (digits).")
+]
 Results = Annotated[Path, typer.Option(help="The folder of Records.")]
 DataRoot = Annotated[
     Path | None, typer.Option(help="The folder of the datasets' folders; $JAL_DATA if not given.")
@@ -59,8 +62,17 @@ def _main(
 def train(
     dataset: Annotated[str, typer.Option(help="digits, fashion-mnist, cifar10 or cifar100.")],
     loss: Annotated[str, typer.Option(help="A name of the paper's tables: CE, NCE+RCE, JAL-CE, ...")],
-    noise: Annotated[str, typer.Option(help="clean, symmetric or asymmetric.")] = "clean",
+    noise: Annotated[
+        str, typer.Option(help="clean, symmetric, asymmetric, pair, instance or human.")
+    ] = "clean",
     rate: Annotated[float | None, typer.Option(help="The share of labels that flip, in [0, 1).")] = None,
+    variant: Annotated[
+        str | None,
+        typer.Option(help="Of human labels aggre, rand1, rand2, rand3, worst; of instance noise fixed, pdn."),
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="A file of noisy labels instead: see `jal data labels`.")
+    ] = None,
     settings: Settings = "official",
     seed: Annotated[int, typer.Option(help="Of weights and batches.")] = 123,
     noise_seed: Annotated[int | None, typer.Option(help="Of the labels; the seed if not given.")] = None,
@@ -98,10 +110,19 @@ def train(
     for name in overrides:
         if name not in fields:
             raise unknown("field of recipe", name, fields)
+    if labels is not None:
+        from jal.noise import read_labels
+
+        if noise != "clean" or variant is not None:
+            raise InputError(
+                f"--labels {labels} with --noise {noise}: the file's labels are the noise, name one"
+            )
+        noise, variant = "file", read_labels(labels).sha256
     spec = resolve(
         dataset=dataset,
         noise=noise,
         rate=rate,
+        variant=variant,
         loss=loss,
         settings=settings,
         seed=seed,
@@ -112,7 +133,7 @@ def train(
         **overrides,
     )
     if dry_run:
-        seconds = estimate(spec, device, data_root)
+        seconds = estimate(spec, device, data_root, labels)
         plan = {"id": spec.id, "spec": json.loads(spec.to_json()), "seconds": round(seconds, 1)}
         typer.echo(json.dumps(plan) if as_json else _plan(plan))
         return
@@ -121,7 +142,9 @@ def train(
     progress = _progress(spec.recipe.epochs, title)
     if tensorboard is not None:
         progress = _logged(progress, tensorboard / spec.id)
-    record, file, fresh = train_command(spec, results, device, deterministic, again, progress, data_root)
+    record, file, fresh = train_command(
+        spec, results, device, deterministic, again, progress, data_root, labels
+    )
     if as_json:
         typer.echo(file.read_text(), nl=False)
         return
@@ -133,6 +156,7 @@ def train(
 def sweep(
     grid: Annotated[str, typer.Argument(help="A table of the paper, e.g. table3-cifar10.")],
     settings: Settings = "official",
+    profile: GridProfile = "full",
     seeds: Annotated[str | None, typer.Option(help="123,124: instead of the grid's own.")] = None,
     where: Annotated[
         list[str] | None, typer.Option(help="loss=JAL-CE,noise=symmetric,rate=0.4: only these runs.")
@@ -155,7 +179,7 @@ def sweep(
     from jal.experiments.store import Store
 
     done = sweeps.sweep(
-        grids.get(grid, settings),
+        grids.get(grid, settings, profile),
         store=Store(results),
         seeds=_integers("seeds", seeds),
         where=where or (),
@@ -175,6 +199,7 @@ def sweep(
 def status(
     grid: Annotated[str, typer.Argument(help="A table of the paper, e.g. table3-cifar10.")],
     settings: Settings = "official",
+    profile: GridProfile = "full",
     seeds: Annotated[str | None, typer.Option(help="123,124: instead of the grid's own.")] = None,
     results: Results = Path("runs"),
     as_json: Json = False,
@@ -184,15 +209,15 @@ def status(
     from jal.experiments.status import status as status_of
     from jal.experiments.store import Store
 
-    found = status_of(grids.get(grid, settings), [Store(results)], _integers("seeds", seeds))
+    found = status_of(grids.get(grid, settings, profile), [Store(results)], _integers("seeds", seeds))
     typer.echo(found.to_json() if as_json else str(found), nl=not as_json)
 
 
 @app.command()
 def threshold(
-    noise: Annotated[str | None, typer.Option(help="symmetric or asymmetric.")] = None,
+    noise: Annotated[str | None, typer.Option(help="symmetric, pair or asymmetric.")] = None,
     rate: Annotated[float | None, typer.Option(help="The share of labels that flip, in [0, 1).")] = None,
-    classes: Annotated[int | None, typer.Option(help="The number of classes, for symmetric noise.")] = None,
+    classes: Annotated[int | None, typer.Option(help="Their number, for symmetric and pair noise.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Whose classes flip, for asymmetric noise.")] = None,
     settings: Settings = "official",
     matrix: Annotated[
@@ -210,16 +235,16 @@ def threshold(
         T = noises.read_transition(matrix)
     elif rate is None:
         raise InputError(f"--noise {noise} needs its rate: --rate 0.4")
-    elif noise == "symmetric":
+    elif noise in ("symmetric", "pair"):
         if classes is None:
-            raise InputError("symmetric noise needs the number of classes: --classes 10")
-        T = noises.symmetric(classes, rate)
+            raise InputError(f"{noise} noise needs the number of classes: --classes 10")
+        T = noises.symmetric(classes, rate) if noise == "symmetric" else noises.pair(classes, rate)
     elif noise == "asymmetric":
         if dataset is None:
             raise InputError("asymmetric noise needs the dataset whose classes flip: --dataset cifar10")
         T = noises.asymmetric(dataset, rate, settings)
     else:
-        raise unknown("noise", noise, ("symmetric", "asymmetric"))
+        raise unknown("noise with a transition", noise, ("symmetric", "pair", "asymmetric"))
     answer = noises.threshold(T, q)
     if as_json:
         typer.echo(

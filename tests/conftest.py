@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+# Before torch is imported: the tests' networks are too small for two threads, and tests run side by side.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
 
 

@@ -55,7 +55,7 @@ def test_threshold_from_a_file_and_as_json(jal, tmp_path):
         ("threshold --noise asymmetric --rate 0.4 --dataset cifar", "did you mean 'cifar10'"),
         ("threshold --noise symmetric --rate 1 --classes 10", r"outside \[0, 1\)"),
         ("threshold --noise symmetric --rate abc --classes 10", "--rate"),
-        ("threshold --noise symmetric --rate 0.4 --classes 1", "at least 2 classes"),
+        ("threshold --noise symmetric --rate 0.4 --classes 1", "an integer of at least 2"),
         ("threshold --noise symmetric --rate 0.4 --classes 10 --q 0", "q"),
         ("threshold --matrix absent.csv", "cannot read absent.csv"),
         ("threshold --noise symmetric --ratte 0.4", "--ratte"),

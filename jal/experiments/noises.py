@@ -79,11 +79,11 @@ def resolve_noise(
 
 
 def _rate(kind: str, rate: float | None) -> float | None:
-    from jal.noise.transition import check_rate
+    from jal.noise import checks
 
     if rate is not None:
         rate = unpack(rate, float, "noise rate")
-        check_rate(rate)
+        checks.rate(rate)
     if kind in ("clean", "human", "file"):
         if rate:
             whose = "clean labels" if kind == "clean" else f"labels of the kind {kind}"
@@ -97,7 +97,9 @@ def _rate(kind: str, rate: float | None) -> float | None:
 def _variant(dataset: str, kind: str, rate: float | None, variant: str | None, settings: str) -> str | None:
     if kind == "file":
         if variant is None or not re.fullmatch("[0-9a-f]{64}", variant):
-            raise InputError(f"noise from a file: the variant {variant!r} is no SHA-256 of labels; name the file")
+            raise InputError(
+                f"noise from a file: the variant {variant!r} is no SHA-256 of labels; name the file"
+            )
         return variant
     known, default = _variants(dataset, kind, settings)
     if variant is None:
@@ -124,7 +126,9 @@ def _variants(dataset: str, kind: str, settings: str) -> tuple[tuple[str, ...], 
 
     if kind == "asymmetric":
         flip_map(dataset, settings)
-        return ((*FLIPS_CIFAR100.values(),), FLIPS_CIFAR100[settings]) if dataset == "cifar100" else ((), None)
+        return (
+            ((*FLIPS_CIFAR100.values(),), FLIPS_CIFAR100[settings]) if dataset == "cifar100" else ((), None)
+        )
     if kind == "instance":
         released = dataset in HUMAN  # the release has labels for the same two datasets
         return ((*INSTANCE.values(),), INSTANCE[settings]) if released else (("pdn",), "pdn")

@@ -39,6 +39,8 @@ class Record:
         of each test set, where there are several.
     artifacts
         files beside this one and their SHA-256.
+    labels
+        of labels that others made: where they come from, and their licence.
     """
 
     schema: int
@@ -50,6 +52,7 @@ class Record:
     timing: dict[str, float]
     accuracies: dict[str, float] = field(default_factory=dict)
     artifacts: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.schema != SCHEMA:

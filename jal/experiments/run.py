@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jal.errors import Stopped
 from jal.experiments import provenance
 from jal.experiments.device import choose_device, computing
-from jal.experiments.labels import noisy_labels
+from jal.experiments.labels import noisy_labels, source_of, validation_labels
 from jal.experiments.record import SCHEMA, Record
 from jal.experiments.spec import RunSpec
 from jal.experiments.store import Store, stored
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 EpochProgress = Callable[[int, Mapping[str, float]], None]
 
-_on_devices: dict[tuple[str, str], DeviceData] = {}
+_on_devices: dict[tuple[str, int, str], DeviceData] = {}
 _shared = threading.Lock()
 """Held by whoever draws from torch's one random stream, or loads what all runs share: those on one card are threads."""
 
@@ -38,6 +38,7 @@ def run(
     data_root: str | Path | None = None,
     checkpoints: str | Path | None = None,
     stop: Callable[[], bool] = lambda: False,
+    labels: str | Path | None = None,
 ) -> Record:
     """Loads the data, makes the labels noisy, trains, and reports.
 
@@ -59,6 +60,8 @@ def run(
         minute. Whoever has stored the Record clears it (`Checkpoints.clear`).
     stop
         asked after each step; once it says yes, the run is kept and leaves with `Stopped`.
+    labels
+        the file of the labels, for noise that is one.
 
     Raises
     ------
@@ -74,7 +77,7 @@ def run(
     from jal.training.checkpoint import Checkpoints
 
     commit = commit or provenance.commit()
-    with _training(spec, device, deterministic, data_root) as training:
+    with _training(spec, device, deterministic, data_root, labels) as training:
         images = len(training.order)
         kept = Checkpoints(checkpoints, spec.id) if checkpoints is not None else None
         before = 0.0
@@ -110,6 +113,7 @@ def run(
         accuracy=rounded["test_accuracy"][-1],
         curves=rounded,
         environment=environment | {"deterministic": deterministic},
+        labels=source_of(spec.noise, spec.dataset, labels),
         timing={
             "seconds": round(seconds(), 3),
             "images_per_second": round(spec.recipe.epochs * images / seconds(), 1),
@@ -117,31 +121,40 @@ def run(
     )
 
 
-def estimate(spec: RunSpec, device: str = "auto", data_root: str | Path | None = None) -> float:
+def estimate(
+    spec: RunSpec,
+    device: str = "auto",
+    data_root: str | Path | None = None,
+    labels: str | Path | None = None,
+) -> float:
     """The seconds that a run would take here, from a few of its steps.
 
     Raises
     ------
     as `run`.
     """
-    with _training(spec, device, False, data_root) as training:
+    with _training(spec, device, False, data_root, labels) as training:
         return training.estimate()
 
 
 @contextmanager
 def _training(
-    spec: RunSpec, device: str, deterministic: bool, data_root: str | Path | None
+    spec: RunSpec,
+    device: str,
+    deterministic: bool,
+    data_root: str | Path | None,
+    labels: str | Path | None,
 ) -> Iterator[Training]:
     """A run before its first step, and around it the threads and kernels it is to have."""
     import torch
 
-    from jal import datasets, losses, models
+    from jal import losses, models
     from jal.training import lt_apl
     from jal.training.loop import Training
 
     device = choose_device(device)
-    data = datasets.load(spec.dataset, data_root)
     recipe = spec.recipe
+    data = training_data(spec, data_root)
     _, height, size, channels = data.train_images.shape
     with computing(device, deterministic, pixels=recipe.batch_size * height * size):
         with _shared, torch.random.fork_rng(devices=[]):
@@ -156,24 +169,34 @@ def _training(
             model,
             loss,
             _on_device(data, device),
-            noisy_labels(spec, data),
+            noisy_labels(spec, data, data_root, labels),
             recipe,
             seed=spec.seed,
             eager=deterministic,
+            validation=validation_labels(spec, data),
         )
         del data  # the maps of its files, which would count as this process's memory
         yield training
+
+
+def training_data(spec: RunSpec, root: str | Path | None = None) -> ImageData:
+    """What a spec trains and tests on."""
+    from jal import datasets
+
+    data = datasets.load(spec.dataset, root)
+    return data if spec.recipe.train_size is None else data.first(spec.recipe.train_size)
 
 
 def _on_device(data: ImageData, device: str) -> DeviceData:
     """The data, one copy on a device for all the runs of this process, until another dataset comes."""
     from jal.training.data import DeviceData
 
+    key = data.name, len(data.train_labels), device
     with _shared:
-        if (data.name, device) not in _on_devices:
+        if key not in _on_devices:
             _on_devices.clear()
-            _on_devices[data.name, device] = DeviceData.of(data, device)
-        return _on_devices[data.name, device]
+            _on_devices[key] = DeviceData.of(data, device)
+        return _on_devices[key]
 
 
 def train_command(
@@ -184,6 +207,7 @@ def train_command(
     again: bool = False,
     progress: EpochProgress | None = None,
     data_root: str | Path | None = None,
+    labels: str | Path | None = None,
 ) -> tuple[Record, Path, bool]:
     """One run, kept in the folder `results`; one that was stopped there is gone on with.
 
@@ -215,6 +239,7 @@ def train_command(
             data_root=data_root,
             checkpoints=store.checkpoints,
             stop=lambda: request.requested,
+            labels=labels,
         )
     file = store.put(record)
     kept.clear()

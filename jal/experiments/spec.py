@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from jal.errors import InputError, unknown
+from jal.experiments.noises import NoiseSpec, resolve_noise
 from jal.experiments.schema import canonical, pack, unpack
 from jal.training.recipe import RECIPES, SETTINGS, Recipe
 from jal.training.recipe import recipe as recipe_of
@@ -25,34 +26,8 @@ from jal.training.recipe import recipe as recipe_of
 SCIENCE = 1
 """Raised by hand when, and only when, a change of the code changes the numbers that a run gives."""
 
-NOISES = ("clean", "symmetric", "asymmetric")
-METHODS = ("exact", "bernoulli")
-FLIPS_CIFAR100 = {"official": "blocks", "paper": "superclasses"}
 BORROWED = {"digits": "cifar10", "fashion-mnist": "cifar10"}
 """Datasets of ours, and whose loss parameters they take; a spec holds the resulting numbers."""
-
-
-@dataclass(frozen=True)
-class NoiseSpec:
-    """Where the given labels come from.
-
-    Attributes
-    ----------
-    kind
-        "clean", "symmetric" or "asymmetric".
-    variant
-        where a kind has several on one dataset: "blocks" (the released code) or "superclasses" (the paper) for
-        asymmetric CIFAR-100.
-    rate, method, seed
-        the nominal rate, how labels are drawn (`jal.noise.corrupt`) and the draw's own seed; none where nothing
-        is drawn.
-    """
-
-    kind: str
-    variant: str | None = None
-    rate: float | None = None
-    method: str | None = None
-    seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +97,7 @@ def resolve(
     dataset: str,
     noise: str = "clean",
     rate: float | None = None,
+    variant: str | None = None,
     loss: str,
     settings: str = "official",
     seed: int = 123,
@@ -138,7 +114,11 @@ def resolve(
     dataset
         one of `jal.training.recipe.RECIPES`.
     noise, rate
-        "clean", or "symmetric" or "asymmetric" with a rate in [0, 1); rate 0 is "clean".
+        "clean"; "symmetric", "asymmetric", "pair" or "instance" with a rate in [0, 1), 0 being "clean"; "human" or
+        "file", which have none.
+    variant
+        which of a noise's kinds, where it has several: see `jal.experiments.noises.NoiseSpec`. If left out,
+        `settings` says; CIFAR-10's human labels and a file have to be named.
     loss
         a name of the catalogue, or "LT-APL".
     settings
@@ -181,38 +161,14 @@ def resolve(
     base = pack(recipe_of(dataset, loss, settings))
     return RunSpec(
         dataset=dataset,
-        noise=_noise(
-            dataset, noise, rate, settings, method, _seed(seed if noise_seed is None else noise_seed)
+        noise=resolve_noise(
+            dataset, noise, rate, variant, settings, method, _seed(seed if noise_seed is None else noise_seed)
         ),
         loss=LossSpec(loss, parameters),
         recipe=unpack(base | overrides, Recipe, "recipe"),
         seed=_seed(seed),
         science=SCIENCE,
     )
-
-
-def _noise(dataset: str, kind: str, rate: float | None, settings: str, method: str, seed: int) -> NoiseSpec:
-    from jal.noise import flip_map
-    from jal.noise.transition import check_rate
-
-    if kind not in NOISES:
-        raise unknown("noise", kind, NOISES)
-    if method not in METHODS:
-        raise unknown("method", method, METHODS)
-    if rate is not None:
-        rate = unpack(rate, float, "noise rate")
-        check_rate(rate)
-    if kind == "clean" and rate:
-        raise InputError(f"clean labels with a noise rate of {rate}: name a noise, symmetric or asymmetric")
-    if kind != "clean" and rate is None:
-        raise InputError(f"{kind} noise needs a rate: give the share of labels to flip, e.g. 0.4")
-    if not rate:
-        return NoiseSpec("clean")
-    variant = None
-    if kind == "asymmetric":
-        flip_map(dataset, settings)
-        variant = FLIPS_CIFAR100[settings] if dataset == "cifar100" else None
-    return NoiseSpec(kind, variant, rate, method, seed)
 
 
 def _seed(value: int) -> int:

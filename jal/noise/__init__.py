@@ -1,19 +1,32 @@
-"""Label noise: transitions, and labels made noisy by them. Arrays in, arrays out."""
+"""Label noise: transitions, labels made noisy by them or by images, reports on both, files. Arrays in, arrays out."""
 
 from __future__ import annotations
 
 from jal.noise.corrupt import corrupt
+from jal.noise.instance import instance_dependent, instance_probabilities
+from jal.noise.labels import LabelFile, labels_sha256, read_labels, write_labels
+from jal.noise.report import NoiseReport, empirical_transition, report
 from jal.noise.threshold import Threshold, read_transition, threshold
-from jal.noise.transition import Transition, asymmetric, flip_map, symmetric, transition
+from jal.noise.transition import Transition, asymmetric, flip_map, pair, symmetric, transition
 
 __all__ = [
+    "LabelFile",
+    "NoiseReport",
     "Threshold",
     "Transition",
     "asymmetric",
     "corrupt",
+    "empirical_transition",
     "flip_map",
+    "instance_dependent",
+    "instance_probabilities",
+    "labels_sha256",
+    "pair",
+    "read_labels",
     "read_transition",
+    "report",
     "symmetric",
     "threshold",
     "transition",
+    "write_labels",
 ]

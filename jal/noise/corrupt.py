@@ -7,7 +7,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jal.errors import InputError, unknown
+from jal.errors import unknown
+from jal.noise import checks
 from jal.noise.transition import transition as check_transition
 
 Method = Literal["exact", "bernoulli"]
@@ -39,25 +40,14 @@ def corrupt(
     Raises
     ------
     InputError
-        for labels that are not integers in 0..K-1, an invalid transition, or an unknown method.
+        for labels that are not integers in 0..K-1, an invalid transition or seed, or an unknown method.
     """
     T = check_transition(transition)
-    true = np.asarray(labels)
-    if true.ndim != 1 or not np.issubdtype(true.dtype, np.integer):
-        raise InputError(f"labels of shape {true.shape} and type {true.dtype}: give a list of integers")
-    K = len(T)
-    outside = (true < 0) | (true >= K)
-    if outside.any():
-        wrong = int(true[outside][0])
-        raise InputError(
-            f"labels hold {wrong}, outside 0..{K - 1}: relabel, or give a transition for all classes"
-        )
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
-        raise InputError(f"seed {seed!r}: give an integer in 0..2**32 - 1")
+    true, seed = checks.labels(labels, len(T)), checks.seed(seed)
     if method not in get_args(Method):
         raise unknown("method", method, get_args(Method))
     draw = _exact if method == "exact" else _bernoulli
-    return draw(true.astype(np.int64), T, int(seed))
+    return draw(true, T, seed)
 
 
 def _exact(true: NDArray[np.int64], T: NDArray[np.float64], seed: int) -> NDArray[np.int64]:

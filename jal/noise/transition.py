@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jal.errors import InputError, unknown
+from jal.errors import unknown
+from jal.noise import checks
 from jal.theory import row_stochastic
 
 Transition = NDArray[np.float64]
@@ -49,12 +50,24 @@ def symmetric(K: int, rate: float) -> Transition:
     InputError
         if K < 2 or the rate is outside [0, 1).
     """
-    check_rate(rate)
-    if K < 2:
-        raise InputError(f"symmetric noise among {K} class: it needs at least 2 classes")
+    rate, K = checks.rate(rate), checks.num_classes(K)
     T = np.full((K, K), rate / (K - 1))
     np.fill_diagonal(T, 1 - rate)
     return T
+
+
+def pair(K: int, rate: float) -> Transition:
+    """Pair flips: class i becomes i + 1, the last one the first, with probability `rate` (Han et al. 2018).
+
+    From a rate of .5 on the true label is no longer the likeliest one, and no `a` is enough.
+
+    Raises
+    ------
+    InputError
+        if K < 2 or the rate is outside [0, 1).
+    """
+    rate, K = checks.rate(rate), checks.num_classes(K)
+    return (1 - rate) * np.eye(K) + rate * np.roll(np.eye(K), 1, axis=1)
 
 
 def asymmetric(dataset: str, rate: float, settings: str = "official") -> Transition:
@@ -80,7 +93,7 @@ def asymmetric(dataset: str, rate: float, settings: str = "official") -> Transit
     InputError
         for an unknown dataset or settings, or a rate outside [0, 1).
     """
-    check_rate(rate)
+    rate = checks.rate(rate)
     flips = flip_map(dataset, settings)
     T = np.eye(len(flips))
     for source, target in enumerate(flips):
@@ -106,9 +119,3 @@ def flip_map(dataset: str, settings: str = "official") -> tuple[int, ...]:
     if dataset not in flips:
         raise unknown("dataset for asymmetric noise", dataset, [*flips, "cifar100"])
     return tuple(flips[dataset].get(i, i) for i in range(10))
-
-
-def check_rate(rate: float) -> None:
-    """Raise InputError unless `rate` is in [0, 1)."""
-    if not 0 <= rate < 1:
-        raise InputError(f"noise rate {rate} is outside [0, 1): give the share of labels to flip, e.g. 0.4")

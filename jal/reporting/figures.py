@@ -39,6 +39,8 @@ QUANTITIES = {
     "test_accuracy": "test accuracy [%]",
     "memorised": "wrong labels reproduced [%]",
     "recovered": "wrong labels seen through [%]",
+    "noise_auroc": "AUROC: wrong labels told by their loss",
+    "validation_accuracy": "accuracy on noisy test labels [%]",
     "clean_accuracy": "right labels reproduced [%]",
     "train_loss": "training loss",
     "clean_loss": "loss on right labels",

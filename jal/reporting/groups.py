@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from jal.errors import InputError
+from jal.experiments.noises import NoiseSpec
 from jal.experiments.record import Record
-from jal.experiments.spec import NoiseSpec, RunSpec
+from jal.experiments.spec import RunSpec
 
 Condition = tuple[str, str | None, float | None, str | None]
 

@@ -24,15 +24,18 @@ from jal.losses import Loss
 from jal.models import Classifier, StudentHead
 from jal.training import speed
 from jal.training.augment import augment, draw
+from jal.training.curves import Curves, shares, totals
 from jal.training.data import DeviceData
+from jal.training.optimiser import Optimiser
 from jal.training.recipe import Recipe
 
-Curves = dict[str, list[float]]
 Progress = Callable[[int, Mapping[str, float]], None]
 
-EVALUATION_CHUNK = {"cpu": 250}
-EVALUATION_CHUNK_ELSEWHERE = 2000
-"""Images that are tested at a time: enough to fill a GPU, and on a CPU no more memory than a step takes."""
+TESTED_AT_A_TIME = 2000
+"""Images that fill a GPU."""
+
+TESTED_AT_A_TIME_ON_CPU = 250
+"""Images that take no more memory than a step."""
 
 
 class Training:
@@ -52,6 +55,8 @@ class Training:
         of the batches and their augmentation.
     eager
         neither compile the network nor choose the number of threads: the same bits twice on one machine.
+    validation
+        noisy labels of the test images, (N_test,): what somebody without clean labels would choose by.
 
     Attributes
     ----------
@@ -61,7 +66,8 @@ class Training:
         one value an epoch: `test_accuracy`, `test_loss`, and what the epoch's own batches gave before each step:
         `train_loss`, and, apart for the images with a right and with a wrong label, `clean_loss`, `wrong_loss`,
         `clean_accuracy`, `memorised` (the wrong label guessed) and `recovered` (the true one). Accuracies in per
-        cent. Without wrong labels their quantities are left out.
+        cent. `noise_auroc`: how well the loss tells wrong labels from right ones, as the area under the ROC curve,
+        0 to 1. Without wrong labels their quantities are left out. With `validation`, `validation_accuracy`.
 
     Raises
     ------
@@ -79,6 +85,7 @@ class Training:
         *,
         seed: int,
         eager: bool = False,
+        validation: NDArray[np.int64] | None = None,
     ) -> None:
         _check(model, recipe, data)
         self.device, self.eager = data.device, eager
@@ -89,8 +96,7 @@ class Training:
             255 * torch.tensor(v, dtype=self.dtype, device=self.device) for v in (recipe.mean, recipe.std)
         )
         self._body: Callable[[Tensor], Tensor] = model.body
-        self.parameters = list(model.parameters())
-        self.optimiser = _optimiser(self.parameters, recipe, self.device)
+        self.optimiser = Optimiser(list(model.parameters()), recipe)
         self.steps = math.ceil(len(given) / recipe.batch_size)
         self.epoch = self.step = 0
         self.curves: Curves = {}
@@ -103,7 +109,8 @@ class Training:
         N = len(given)
         self.given = torch.tensor(given, device=self.device)
         clean = int((self.given == data.train_labels).sum())
-        self.shares = _shares(N, clean, len(data.test_labels))
+        self.validation = None if validation is None else torch.tensor(validation, device=self.device)
+        self.shares = shares(N, clean, len(data.test_labels), validation is not None)
         self.order, self.cursor = place(N, dtype=torch.int64), place(dtype=torch.int64)
         self.draws = {
             name: t.to(self.device) for name, t in draw(recipe.augmentation, N, _random(seed, 0)).items()
@@ -111,7 +118,7 @@ class Training:
         self.losses, self.guesses = place(N), place(N, dtype=torch.int64)
         self.failed_at = place(dtype=torch.int64).fill_(-1)
         self.failed_scores = place(recipe.batch_size, data.num_classes)
-        self.test = place(2)
+        self.test = place(3)
 
     def run(
         self, progress: Progress | None = None, between: Callable[[Training], None] | None = None
@@ -178,14 +185,8 @@ class Training:
         self.losses.index_copy_(0, batch, values.detach())
         self.guesses.index_copy_(0, batch, scores.detach().argmax(1))
         self._remember_failure(values.detach(), scores.detach())
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad()
         (values.mean() + penalty).backward()
-        if self.recipe.l1:
-            # The gradient of l1 x sum |w|, inside what is clipped.
-            gradients = [parameter.grad for parameter in self.parameters]
-            torch._foreach_add_(gradients, torch._foreach_sign(self.parameters), alpha=self.recipe.l1)  # type: ignore[arg-type]
-        if self.recipe.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_norm, foreach=True)
         self.optimiser.step()
         self.cursor += size
 
@@ -217,12 +218,7 @@ class Training:
     # One epoch
 
     def _begin_epoch(self) -> None:
-        rate = self.recipe.learning_rate_at(self.epoch)
-        for group in self.optimiser.param_groups:
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
+        self.optimiser.set_rate(self.recipe.learning_rate_at(self.epoch))
         random = _random(self.seed, self.epoch)
         self.order.copy_(torch.randperm(len(self.order), generator=random))
         for name, values in draw(self.recipe.augmentation, len(self.order), random).items():
@@ -238,25 +234,28 @@ class Training:
     @torch.no_grad()
     def _evaluate(self) -> None:
         self.test.zero_()
-        chunk = EVALUATION_CHUNK.get(self.device.type, EVALUATION_CHUNK_ELSEWHERE)
-        for begin in range(0, len(self.data.test_labels), chunk):
-            images, labels = (
-                part[begin : begin + chunk] for part in (self.data.test_images, self.data.test_labels)
-            )
+        chunk = TESTED_AT_A_TIME_ON_CPU if self.device.type == "cpu" else TESTED_AT_A_TIME
+        truth = self.data.test_labels
+        parts = self.data.test_images, truth, truth if self.validation is None else self.validation
+        for begin in range(0, len(truth), chunk):
+            images, labels, noisy = (part[begin : begin + chunk] for part in parts)
             with self._mixed():
                 scores = self.model(self._normalised(images)).to(self.dtype)
-            self.test += torch.stack([self.loss(scores, labels).sum(), (scores.argmax(1) == labels).sum()])
+            guesses = scores.argmax(1)
+            self.test += torch.stack(
+                [self.loss(scores, labels).sum(), (guesses == labels).sum(), (guesses == noisy).sum()]
+            )
 
     def _end_epoch(self) -> dict[str, float]:
         self.model.eval()
         self._test()
-        totals = {
-            **dict(zip(("test_loss", "test_accuracy"), self.test, strict=True)),
-            **_totals(self.losses, self.guesses, self.given, self.data.train_labels),
+        found = {
+            **dict(zip(("test_loss", "test_accuracy", "validation_accuracy"), self.test, strict=True)),
+            **totals(self.losses, self.guesses, self.given, self.data.train_labels),
         }
         # The one moment of the epoch at which the host waits, for all totals together.
-        found = dict(zip(totals, torch.stack(list(totals.values())).tolist(), strict=True))
-        values = {name: found[name] * share for name, share in self.shares.items()}
+        total = dict(zip(found, torch.stack(list(found.values())).tolist(), strict=True))
+        values = {name: total[name] * share for name, share in self.shares.items()}
         if not all(map(math.isfinite, values.values())):
             raise TrainingError(self._failure())
         for name, value in values.items():
@@ -294,26 +293,28 @@ class Training:
         if self.eager or self.device.type == "mps":
             return
         with self._undone():
-            if self.device.type == "cuda":
-                self._body = speed.compiled(self.model.body)
-                self._take = {size: speed.Captured(self._take[size], self.cursor.zero_) for size in sizes}
-                self.model.eval()
-                self._test = speed.Captured(self._evaluate)
+            if self.device.type == "cpu":
+                speed.choose_threads(partial(self._rehearse, max(sizes)))
             else:
-                self._tune(max(sizes))
+                self._capture()
 
-    def _tune(self, size: int) -> None:
-        """On a CPU: one thread or all, compiled or not, by trying."""
-        threads, seconds = speed.best_threads(partial(self._rehearse, size), torch.get_num_threads())
-        torch.set_num_threads(threads)
-        if speed.pays_to_compile(seconds, self.steps * (self.recipe.epochs - self.epoch)):
-            self._body = speed.compiled(self.model.body)
-            try:
-                if speed.seconds(partial(self._rehearse, size)) > seconds:
-                    self._body = self.model.body
-            except Exception as error:  # whatever a compiler fails with, the network runs without it
-                self._body = self.model.body
-                speed.logger.warning("the network runs uncompiled: %s", str(error).partition("\n")[0])
+    def _capture(self) -> None:
+        """On a GPU: all as graphs, and the network compiled where it can be."""
+        try:
+            self._record(speed.compiled(self.model.body))
+        except Exception as error:  # whatever a compiler fails with, the network runs without it
+            speed.say_uncompiled(str(error).strip().partition("\n")[0])
+            self._record(self.model.body)
+
+    def _record(self, body: Callable[[Tensor], Tensor]) -> None:
+        """The steps, those of full batches with this body of the network, and the test."""
+        self._body = body
+        self.model.train()
+        self._take = {
+            size: speed.Captured(partial(self._step, size), self.cursor.zero_) for size in self._take
+        }
+        self.model.eval()
+        self._test = speed.Captured(self._evaluate)
 
     def _rehearse(self, size: int) -> None:
         self.cursor.zero_()
@@ -330,11 +331,7 @@ class Training:
         self.failed_at.fill_(-1)
 
     def _places(self) -> dict[str, Tensor]:
-        optimiser = {
-            f"optimiser.{i}.{name}": value
-            for i, parameter in enumerate(self.parameters)
-            for name, value in self.optimiser.state[parameter].items()
-        }
+        optimiser = {f"optimiser.{name}": value for name, value in self.optimiser.state().items()}
         model = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         return model | optimiser | {"losses": self.losses, "guesses": self.guesses}
 
@@ -343,56 +340,6 @@ def _random(seed: int, epoch: int) -> torch.Generator:
     """The random stream of one epoch of one run, on the host."""
     (state,) = np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state))
-
-
-def _optimiser(parameters: list[nn.Parameter], recipe: Recipe, device: torch.device) -> torch.optim.Optimizer:
-    # A captured step reads its learning rate from the device; a Python number would be frozen into it.
-    on_gpu = device.type == "cuda"
-    options: dict[str, Any] = {
-        "lr": torch.tensor(recipe.learning_rate, device=device) if on_gpu else recipe.learning_rate,
-        "weight_decay": recipe.l2,
-        "fused": on_gpu or device.type == "cpu",
-    }
-    # The optimiser's state has a place from the start, at the zeros from which its first step would make it.
-    if recipe.optimiser == "adam":
-        adam = torch.optim.Adam(parameters, capturable=on_gpu, **options)
-        for parameter in parameters:
-            adam.state[parameter] = {
-                "step": torch.zeros((), dtype=torch.float32, device=device),
-                "exp_avg": torch.zeros_like(parameter),
-                "exp_avg_sq": torch.zeros_like(parameter),
-            }
-        return adam
-    sgd = torch.optim.SGD(parameters, momentum=recipe.momentum, nesterov=recipe.nesterov, **options)
-    for parameter in parameters:
-        if recipe.momentum:
-            sgd.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
-    return sgd
-
-
-def _totals(losses: Tensor, guesses: Tensor, given: Tensor, truth: Tensor) -> dict[str, Tensor]:
-    """What an epoch's batches gave, apart for right and wrong labels."""
-    right = given == truth
-    fits = guesses == given
-    totals = {
-        "train_loss": losses.sum(),
-        "clean_loss": (losses * right).sum(),
-        "clean_accuracy": (fits & right).sum(),
-        "wrong_loss": (losses * ~right).sum(),
-        "memorised": (fits & ~right).sum(),
-        "recovered": ((guesses == truth) & ~right).sum(),
-    }
-    return {name: total.to(losses.dtype) for name, total in totals.items()}
-
-
-def _shares(train: int, clean: int, test: int) -> dict[str, float]:
-    """What each total is multiplied with to be a mean, or per cent; nothing for what there are no labels of."""
-    share = {"test_accuracy": 100 / test, "test_loss": 1 / test, "train_loss": 1 / train}
-    if clean:
-        share |= {"clean_loss": 1 / clean, "clean_accuracy": 100 / clean}
-    if wrong := train - clean:
-        share |= {"wrong_loss": 1 / wrong, "memorised": 100 / wrong, "recovered": 100 / wrong}
-    return share
 
 
 def _check(model: nn.Module, recipe: Recipe, data: DeviceData) -> None:

@@ -48,6 +48,8 @@ class Recipe:
         shorter side), "resize256x256", "centrecrop224".
     precision
         "float32"; "bfloat16", mixed; "float64", for comparisons.
+    train_size
+        how many training images are used, the first of the dataset; None: all.
     """
 
     model: str
@@ -70,6 +72,7 @@ class Recipe:
     width: float = 1.0
     initial: str = "random"
     precision: str = "float32"
+    train_size: int | None = None
 
     def __post_init__(self) -> None:
         for name, known in (("schedule", SCHEDULES), ("optimiser", OPTIMISERS), ("precision", PRECISIONS)):
@@ -84,6 +87,7 @@ class Recipe:
             "l1": (self.l1 >= 0, "0 or more"),
             "l2": (self.l2 >= 0, "0 or more"),
             "width": (self.width > 0, "a number over 0"),
+            "train_size": (self.train_size is None or self.train_size >= 2, "2 or more, or none for all"),
             "std": (
                 len(self.std) == len(self.mean) > 0 and min(self.std) > 0,
                 "one positive number a channel",

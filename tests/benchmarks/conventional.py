@@ -2,7 +2,7 @@
 
 PIL images through torchvision's transforms in DataLoader's workers, losses on one-hot vectors, the L1 penalty in
 the loss, `.item()` after each step. Only the networks and the recipes are ours, so that the two loops do the same
-work. `replay` takes given batches instead, in float64: there the two must agree.
+work. `replay` takes given batches instead: in float64 the two must agree there.
 """
 
 from __future__ import annotations
@@ -49,7 +49,13 @@ class Cifar(Dataset):
 def load(
     images, labels, recipe: Recipe, device: torch.device, workers: int | None, training: bool
 ) -> DataLoader:
-    """Batches of augmented (or, for testing, only normalised) images; as usual, from `min(16, cores)` workers."""
+    """Batches of augmented (or, for testing, only normalised) images; as usual, from `min(16, cores)` workers.
+
+    Parameters
+    ----------
+    images
+        uint8 (N, height, width, 3).
+    """
     transforms = vision.torchvision().transforms
     augmentations = {
         "crop4": transforms.RandomCrop(images.shape[1:3], padding=4),
@@ -75,7 +81,15 @@ def on_device(loader: DataLoader, device: torch.device) -> Iterator[tuple[Tensor
 
 
 class Step:
-    """One step of training: takes a batch on the device, gives its loss, penalty included."""
+    """One step of training: takes a batch on the device, gives its loss, penalty included.
+
+    Parameters
+    ----------
+    model
+        trained in place.
+    loss_parameters
+        all of the loss's: `jal.losses.build(...).constants`.
+    """
 
     def __init__(
         self,
@@ -90,7 +104,7 @@ class Step:
             raise unknown("precision", precision, PRECISIONS)
         if recipe.schedule != "cosine":
             raise InputError(f"recipe: schedule={recipe.schedule!r} is not for small images: give 'cosine'")
-        self.mixed = precision == "bfloat16"
+        self.device, self.mixed = device, precision == "bfloat16"
         self.dtype = torch.float64 if precision == "float64" else torch.float32
         self.model, self.recipe = model.to(device, self.dtype), recipe
         self.loss, self.loss_parameters = LOSSES[loss_name], loss_parameters
@@ -139,28 +153,18 @@ def cudnn_benchmark() -> Iterator[None]:
 
 @cudnn_benchmark()
 def train(
-    model: nn.Module,
-    loss_name: str,
-    loss_parameters: Mapping[str, float],
-    train_images: NDArray[np.uint8],
-    labels: NDArray[np.int64],
-    test_images: NDArray[np.uint8],
-    test_labels: NDArray[np.int64],
-    recipe: Recipe,
-    device: str | torch.device,
-    workers: int | None = None,
+    step: Step,
+    training: DataLoader,
+    testing: DataLoader,
     epochs: int | None = None,
     max_steps: int | None = None,
-    precision: str = "float32",
 ) -> dict:
-    """Trains `model` in place, on torch's global random stream.
+    """Trains the step's network in place, on torch's global random stream.
 
     Parameters
     ----------
-    loss_parameters
-        all of the loss's: `jal.losses.build(...).constants`.
-    train_images, test_images
-        uint8 (N, height, width, 3).
+    training, testing
+        of `load`.
     epochs
         fewer than the recipe's, which its schedule keeps to.
     max_steps
@@ -174,20 +178,16 @@ def train(
         evaluation; `peak_memory` in bytes: on cuda what torch had allocated since the start, else what this
         process, its workers apart, ever had resident.
     """
-    device = torch.device(device)
-    step = Step(model, loss_name, loss_parameters, recipe, device, precision)
-    training = load(train_images, labels, recipe, device, workers, training=True)
-    testing = load(test_images, test_labels, recipe, device, workers, training=False)
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
+    if step.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(step.device)
     result: dict = {"train_loss": [], "test_accuracy": [], "evaluation_seconds": []}
     steps, images_seen, seconds = 0, 0, 0.0
 
-    for _ in range(epochs or recipe.epochs):
-        model.train()
+    for _ in range(epochs or step.recipe.epochs):
+        step.model.train()
         running = 0.0
         began = time.perf_counter()
-        for images, targets in on_device(training, device):
+        for images, targets in on_device(training, step.device):
             running += step(images, targets) * len(targets)
             steps, images_seen = steps + 1, images_seen + len(targets)
             if steps == WARM_UP:
@@ -198,19 +198,19 @@ def train(
         if steps == max_steps:
             break
         step.schedule.step()
-        result["train_loss"].append(running / len(labels))
+        result["train_loss"].append(running / len(training.dataset))
         began = time.perf_counter()
-        result["test_accuracy"].append(accuracy(step, testing, device))
+        result["test_accuracy"].append(accuracy(step, testing))
         result["evaluation_seconds"].append(time.perf_counter() - began)
 
     rate = images_seen / seconds if steps > WARM_UP else math.nan
-    return result | {"steps": steps, "images_per_second": rate, "peak_memory": peak_memory(device)}
+    return result | {"steps": steps, "images_per_second": rate, "peak_memory": peak_memory(step.device)}
 
 
 @torch.no_grad()
-def accuracy(step: Step, testing: DataLoader, device: torch.device) -> float:
+def accuracy(step: Step, testing: DataLoader) -> float:
     step.model.eval()
-    right = sum((step.logits(z).argmax(1) == y).sum().item() for z, y in on_device(testing, device))
+    right = sum((step.logits(z).argmax(1) == y).sum().item() for z, y in on_device(testing, step.device))
     return 100 * right / len(testing.dataset)
 
 
@@ -222,63 +222,43 @@ def peak_memory(device: torch.device) -> int:
 
 
 def replay(
-    model: nn.Module,
-    loss_name: str,
-    loss_parameters: Mapping[str, float],
-    images: NDArray[np.uint8],
-    labels: NDArray[np.int64],
-    batches: Sequence[Tensor],
-    recipe: Recipe,
-    device: str | torch.device = "cpu",
+    step: Step, images: NDArray[np.uint8], labels: NDArray[np.int64], batches: Sequence[Tensor]
 ) -> dict[str, Tensor]:
-    """One float64 step for each of `batches` (indices into `images`), nothing random.
+    """One step for each of `batches` (indices into `images`), nothing random.
 
     The learning rate falls whenever as many batches are done as an epoch has.
 
     Returns
     -------
     dict
-        the parameters of `model`, which is trained in place.
+        the parameters of the step's network, which is trained in place.
     """
-    device = torch.device(device)
-    step = Step(model, loss_name, loss_parameters, recipe, device, "float64")
-    model.train()
+    recipe = step.recipe
+    step.model.train()
     mean, std = (torch.tensor(values, dtype=torch.float64) for values in (recipe.mean, recipe.std))
-    pixels = ((torch.tensor(images).double() / 255 - mean) / std).permute(0, 3, 1, 2).contiguous().to(device)
-    targets = torch.tensor(labels, device=device)
+    pixels = (
+        ((torch.tensor(images).double() / 255 - mean) / std).permute(0, 3, 1, 2).contiguous().to(step.device)
+    )
+    targets = torch.tensor(labels, device=step.device)
     for done, batch in enumerate(batches, start=1):
         step(pixels[batch], targets[batch])
         if done % math.ceil(len(labels) / recipe.batch_size) == 0:
             step.schedule.step()
-    return {name: parameter.detach() for name, parameter in model.named_parameters()}
+    return {name: parameter.detach() for name, parameter in step.model.named_parameters()}
 
 
 @cudnn_benchmark()
-def split(
-    model: nn.Module,
-    loss_name: str,
-    loss_parameters: Mapping[str, float],
-    train_images: NDArray[np.uint8],
-    labels: NDArray[np.int64],
-    recipe: Recipe,
-    device: str | torch.device,
-    workers: int | None = None,
-    steps: int = 30,
-    precision: str = "float32",
-) -> dict[str, float]:
+def split(step: Step, training: DataLoader, steps: int = 30) -> dict[str, float]:
     """Where a step's time goes: the mean seconds of each of PARTS over `steps` steps, after 5 of warming up.
 
     "data" is the wait for the workers and the copy to the device; the L1 penalty counts as loss; clipping and
     the wait for the loss's value count as optimiser. On cuda these are the device's times: what it is idle
     within a part counts as that part's.
     """
-    device = torch.device(device)
-    step = Step(model, loss_name, loss_parameters, recipe, device, precision)
-    model.train()
-    training = load(train_images, labels, recipe, device, workers, training=True)
-    clock = Clock(device)
+    step.model.train()
+    clock = Clock(step.device)
     clock("start")
-    endless = chain.from_iterable(on_device(loader, device) for loader in repeat(training))
+    endless = chain.from_iterable(on_device(loader, step.device) for loader in repeat(training))
     for images, targets in islice(endless, WARM_UP + steps):
         clock("data")
         step(images, targets, clock)

@@ -15,6 +15,7 @@ from unittest import mock
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from jal import datasets, experiments, losses, models
 from jal.datasets import ImageData
@@ -81,43 +82,29 @@ class Case:
 # The conventional loop
 
 
+def conventional_loop(case: Case) -> tuple[conventional.Step, DataLoader, DataLoader]:
+    """Its step, and the batches that it trains on and is tested with."""
+    torch.set_num_threads(case.threads)
+    data, recipe, device = case.data(), case.recipe(), torch.device(case.device)
+    step = conventional.Step(case.model(data), case.loss, case.constants(), recipe, device, case.precision)
+    parts = (data.train_images, data.train_labels, True), (data.test_images, data.test_labels, False)
+    training, testing = (
+        conventional.load(images, labels, recipe, device, case.workers, shuffled)
+        for images, labels, shuffled in parts
+    )
+    return step, training, testing
+
+
 def conventional_rate(case: Case, steps: int) -> dict[str, float]:
     """Images a second over `steps` steps, and the peak of the memory."""
-    torch.set_num_threads(case.threads)
-    data = case.data()
-    result = conventional.train(
-        case.model(data),
-        case.loss,
-        case.constants(),
-        data.train_images,
-        data.train_labels,
-        data.test_images,
-        data.test_labels,
-        case.recipe(),
-        case.device,
-        case.workers,
-        max_steps=WARM_UP + steps,
-        precision=case.precision,
-    )
+    result = conventional.train(*conventional_loop(case), max_steps=WARM_UP + steps)
     return {"images_per_second": result["images_per_second"], **peak_memory(case.device)}
 
 
 def conventional_split(case: Case, steps: int) -> dict[str, float]:
     """The mean seconds of each part of a step."""
-    torch.set_num_threads(case.threads)
-    data = case.data()
-    return conventional.split(
-        case.model(data),
-        case.loss,
-        case.constants(),
-        data.train_images,
-        data.train_labels,
-        case.recipe(),
-        case.device,
-        case.workers,
-        steps,
-        case.precision,
-    )
+    step, training, _ = conventional_loop(case)
+    return conventional.split(step, training, steps)
 
 
 # Our loop
@@ -129,7 +116,7 @@ class Enough(Exception):
 
 @cache
 def ready(case: Case) -> tuple[Training, float]:
-    """A run after its first step, and the seconds until then: threads chosen, network compiled, steps captured."""
+    """A run after its first step, and the seconds until then, in which what makes steps fast is chosen."""
     torch.set_num_threads(case.threads)
     own_stream(case.device)
     data = case.data()

@@ -116,6 +116,14 @@ def ldr(z, y, lam, margin):
     return lam * torch.exp(excess / lam).mean(1).log()
 
 
+GIVEN = {
+    "ECE": {"m": 1e5},
+    "EFL": {"m": 1e3},
+    "ECE+MAE": {"alpha": 0.01, "beta": 5, "m": 1e5},
+    "EFL+MAE": {"alpha": 0.02, "beta": 5, "m": 1e3},
+}
+"""Parameters of the losses for which no dataset of the paper fixes them."""
+
 LOSSES: dict[str, Callable[..., Tensor]] = {
     "CE": ce,
     "FL": fl,

@@ -12,15 +12,8 @@ from jal.errors import InputError
 from jal.training.recipe import recipe
 from tests.benchmarks import conventional
 from tests.benchmarks.clock import PARTS, Clock
-from tests.benchmarks.one_hot import LOSSES
+from tests.benchmarks.one_hot import GIVEN, LOSSES
 
-# The values that no dataset of the paper fixes.
-GIVEN = {
-    "ECE": {"m": 1e5},
-    "EFL": {"m": 1e3},
-    "ECE+MAE": {"alpha": 0.01, "beta": 5, "m": 1e5},
-    "EFL+MAE": {"alpha": 0.02, "beta": 5, "m": 1e3},
-}
 RECIPE = replace(recipe("cifar10", "CE"), batch_size=32, epochs=3)
 
 
@@ -41,13 +34,12 @@ def network():
     return models.build("cnn2", 3, 3, 16)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with torch.random.fork_rng():
-        yield
-    torch.set_num_threads(before)
+def step(model, loss="CE", r=RECIPE, precision="float32", **parameters):
+    return conventional.Step(model, loss, parameters, r, torch.device("cpu"), precision)
+
+
+def batches(training, r=RECIPE, workers=0):
+    return conventional.load(*(TRAIN if training else TEST), r, torch.device("cpu"), workers, training)
 
 
 def test_every_loss_is_there():
@@ -76,7 +68,7 @@ def test_the_data_are_torchvisions():
     theirs = cifar10.__new__(cifar10)
     theirs.data, theirs.targets = TRAIN[0], TRAIN[1].tolist()
     theirs.target_transform = None
-    loader = conventional.load(*TRAIN, RECIPE, torch.device("cpu"), 0, training=True)
+    loader = batches(training=True)
     theirs.transform = loader.dataset.transform
     for index in (0, 7):
         torch.manual_seed(index)
@@ -87,7 +79,7 @@ def test_the_data_are_torchvisions():
 
 
 def test_testing_images_are_only_normalised():
-    loader = conventional.load(*TEST, RECIPE, torch.device("cpu"), 0, training=False)
+    loader = batches(training=False)
     images = torch.cat([images for images, _ in loader])
     expected = (TEST[0] / 255 - RECIPE.mean) / RECIPE.std
     np.testing.assert_allclose(images.permute(0, 2, 3, 1), expected, rtol=1e-5, atol=1e-6)
@@ -101,9 +93,8 @@ def test_testing_images_are_only_normalised():
 def test_it_learns(loss, precision, workers):
     parameters = losses.build(loss, "cifar10").constants
     r = replace(recipe("cifar10", loss), batch_size=32, epochs=6)
-    result = conventional.train(
-        network(), loss, parameters, *TRAIN, *TEST, r, "cpu", workers, epochs=4, precision=precision
-    )
+    loaders = (batches(training, r, workers) for training in (True, False))
+    result = conventional.train(step(network(), loss, r, precision, **parameters), *loaders, epochs=4)
     assert result["steps"] == 4 * 5
     assert len(result["train_loss"]) == len(result["test_accuracy"]) == len(result["evaluation_seconds"]) == 4
     assert result["train_loss"][-1] < result["train_loss"][0]
@@ -114,17 +105,20 @@ def test_it_learns(loss, precision, workers):
 
 @pytest.mark.parametrize(("max_steps", "evaluations"), [(7, 1), (5, 0)])
 def test_it_stops_where_it_is_told(max_steps, evaluations):
-    result = conventional.train(network(), "CE", {}, *TRAIN, *TEST, RECIPE, "cpu", 0, max_steps=max_steps)
+    loaders = batches(training=True), batches(training=False)
+    result = conventional.train(step(network()), *loaders, max_steps=max_steps)
     assert (result["steps"], len(result["test_accuracy"])) == (max_steps, evaluations)
     assert math.isnan(result["images_per_second"]) == (max_steps <= conventional.WARM_UP)
 
 
 def test_a_replay_is_what_its_batches_make_it():
-    batches = list(torch.arange(160).split(32)) * 2
+    both_epochs = list(torch.arange(160).split(32)) * 2
     rough, exact = network(), network()
     before = [parameter.clone() for parameter in exact.parameters()]
-    replayed = conventional.replay(exact, "CE", {}, *TRAIN, batches, RECIPE)
-    again = conventional.replay(network(), "CE", {}, *TRAIN, batches, RECIPE)
+    replayed, again = (
+        conventional.replay(step(model, precision="float64"), *TRAIN, both_epochs)
+        for model in (exact, network())
+    )
     for (name, parameter), old in zip(exact.named_parameters(), before, strict=True):
         assert parameter.dtype == torch.float64 and torch.equal(replayed[name], parameter)
         assert torch.equal(replayed[name], again[name])
@@ -132,17 +126,17 @@ def test_a_replay_is_what_its_batches_make_it():
     # The same batches through the loader, in float32: unaugmented, unshuffled, both epochs' learning rates.
     plain = replace(RECIPE, augmentation=())
     in_order = conventional.load(*TRAIN, plain, torch.device("cpu"), 0, training=False)
-    step = conventional.Step(rough.train(), "CE", {}, plain, torch.device("cpu"), "float32")
+    by_hand = step(rough.train(), r=plain)
     for _ in range(2):
         for images, labels in in_order:
-            step(images, labels)
-        step.schedule.step()
+            by_hand(images, labels)
+        by_hand.schedule.step()
     for name, parameter in rough.named_parameters():
         torch.testing.assert_close(parameter.double(), replayed[name], rtol=1e-3, atol=1e-4)
 
 
 def test_the_split_is_of_one_step():
-    parts = conventional.split(network(), "CE", {}, *TRAIN, RECIPE, "cpu", workers=0, steps=6)
+    parts = conventional.split(step(network()), batches(training=True), steps=6)
     assert tuple(parts) == PARTS
     assert all(0 < seconds < 10 for seconds in parts.values())
 
@@ -158,6 +152,6 @@ def test_the_split_counts_what_each_part_takes():
 def test_what_it_cannot_do_is_said():
     stepped = replace(RECIPE, schedule="step", decay=0.1)
     with pytest.raises(InputError, match="cosine"):
-        conventional.replay(network(), "CE", {}, *TRAIN, [], stepped)
+        step(network(), r=stepped)
     with pytest.raises(InputError, match="bfloat16"):
-        conventional.split(network(), "CE", {}, *TRAIN, RECIPE, "cpu", precision="half")
+        step(network(), precision="half")

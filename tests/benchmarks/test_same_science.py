@@ -13,7 +13,7 @@ from jal.training.data import DeviceData
 from jal.training.loop import Training
 from jal.training.recipe import recipe
 from tests.benchmarks import conventional
-from tests.benchmarks.test_conventional import GIVEN
+from tests.benchmarks.one_hot import GIVEN
 
 IMAGES, CLASSES, STEPS, SEED = 120, 10, 50, 123
 REGULARISERS = {"L1": {"l1": 5e-5, "l2": 0.0}, "L2": {"l1": 0.0, "l2": 1e-4}}
@@ -30,15 +30,6 @@ def synthetic(size):
 
 DATA = synthetic(8)
 NOISY = np.where(np.arange(IMAGES) % 3 == 0, (DATA.train_labels + 1) % CLASSES, DATA.train_labels)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with torch.random.fork_rng():
-        yield
-    torch.set_num_threads(before)
 
 
 def network(name, data=DATA):
@@ -78,8 +69,10 @@ def both(loss_name, r, model="cnn2", data=DATA, their_steps=STEPS):
     """The parameters after 50 steps of our loop, and after as many of the conventional one."""
     loss = losses.build(loss_name, "cifar10", reduction="none", **GIVEN.get(loss_name, {}))
     batches = list(islice(our_batches(), their_steps))
-    theirs = network(model, data)
-    found = conventional.replay(theirs, loss_name, loss.constants, data.train_images, NOISY, batches, r)
+    step = conventional.Step(
+        network(model, data), loss_name, loss.constants, r, torch.device("cpu"), "float64"
+    )
+    found = conventional.replay(step, data.train_images, NOISY, batches)
     return {
         name: value for name, value in ours(network(model, data), loss, r, data).items() if name in found
     }, found

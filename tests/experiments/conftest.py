@@ -1,17 +1,8 @@
-"""One thread (these networks are too small for two), and a commit for code that may have none yet."""
+"""Short runs, and a commit for code that may have none yet."""
 
 import pytest
-import torch
 
 from jal.experiments import resolve, run
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)

@@ -1,28 +1,83 @@
 """Grids: the paper's rows and columns, every cell once, the most valuable runs first."""
 
+from dataclasses import replace
+
 import pytest
 
 from jal.errors import InputError
 from jal.experiments import grids, resolve
-from jal.losses import names
 
 TABLE3 = grids.get("table3-cifar10")
 FIRST = ["CE", "NCE+RCE", "ANL-CE", "JAL-CE"]
 
 
-@pytest.mark.parametrize("name", grids.names())
-def test_every_cell_is_run_once_with_each_seed(name):
-    grid = grids.get(name)
+EVERY = [(name, profile) for profile in grids.PROFILES for name in grids.names(profile)]
+
+
+@pytest.mark.parametrize(("name", "profile"), EVERY)
+@pytest.mark.parametrize("settings", ["official", "paper"])
+def test_every_cell_is_run_once_with_each_seed(name, profile, settings):
+    grid = grids.get(name, settings, profile)
     assert grid.name == name
-    assert set(grid.cells) == {(row, column) for row in grid.rows for column in grid.columns}
-    assert len(set(grid.rows)) == len(grid.rows) and set(grid.rows) <= {*names(), "LT-APL"}
+    assert set(grid.cells) <= {(row, column) for row in grid.rows for column in grid.columns}
+    assert {row for row, _ in grid.cells} == set(grid.rows), "a row is empty"
+    assert {column for _, column in grid.cells} == set(grid.columns), "a column is empty"
+    in_waves = [cell for wave in grid.waves for cell in wave]
+    assert len(in_waves) == len(set(in_waves)) and set(in_waves) == set(grid.cells)
     specs = grid.specs()
-    assert len({spec.id for spec in specs}) == len(specs) == len(grid.cells) * len(grid.seeds)
+    ids = [spec.id for spec in specs]
+    assert len(set(ids)) == len(ids)
+    assert set(ids) == {spec.id for cell in grid.cells for spec in grid.runs(cell)}
+
+
+@pytest.mark.parametrize(
+    "name", ["digits", "table3-cifar10", "table3-cifar100", "table4", "table5", "table7"]
+)
+def test_a_cell_is_what_its_labels_say(name):
+    grid = grids.get(name)
     for row, column in grid.cells:
         for spec, seed in zip(grid.runs((row, column)), grid.seeds, strict=True):
-            assert spec in specs
-            rate = f" {spec.noise.rate:g}" if spec.noise.rate else ""
-            assert (spec.loss.name, spec.noise.kind + rate, spec.seed) == (row, column, seed)
+            assert row.startswith(spec.loss.name) and spec.seed == seed
+            said = str(spec.noise).split()
+            assert said[-1] in column.split() or "noisy" in column, (column, said)
+
+
+def test_cells_may_show_one_run_and_then_it_is_made_once():
+    grid = grids.get("table6")
+    assert grid.runs(("CE", "WebVision")) == grid.runs(("CE", "ILSVRC12"))
+    assert len(grid.specs()) == 9 * 2
+    assert grid.test_sets == {"ILSVRC12": "ilsvrc12"}
+
+
+def test_parameters_of_rows_and_columns_are_joined():
+    (spec,) = grids.get("figure4").runs(("q = 3", "a = 20"), [123])
+    assert spec.loss.parameters == {"a": 20.0, "q": 3.0}
+    (spec,) = grids.get("table7").runs(("AGCE+MAE (1, 10)", "symmetric 0.4"), [123])
+    assert spec.loss.parameters == {"alpha": 1.0, "beta": 10.0, "a": 6.0, "q": 1.5}
+
+
+def test_the_regulariser_is_the_only_difference_between_a_losss_two_rows():
+    grid = grids.get("regulariser", profile="laptop")
+    for loss in ("NCE+RCE", "ANL-CE", "JAL-CE", "AMSE", "NCE+MAE"):
+        (one,), (two,) = (grid.runs((f"{loss}, {name}", "symmetric 0.8"), [123]) for name in ("L1", "L2"))
+        assert (one.recipe.l1, one.recipe.l2, two.recipe.l1, two.recipe.l2) == (5e-5, 0.0, 0.0, 1e-4)
+        assert replace(one, recipe=two.recipe) == two
+
+
+def test_grids_share_the_runs_that_are_the_same():
+    table3, regulariser = (grids.get(n, profile="laptop") for n in ("table3-cifar10", "regulariser"))
+    assert table3.runs(("JAL-CE", "symmetric 0.8")) == regulariser.runs(("JAL-CE, L1", "symmetric 0.8"))
+    assert table3.runs(("NCE+RCE", "clean")) == regulariser.runs(("NCE+RCE, L2", "clean"))
+
+
+def test_where_paper_and_release_differ_both_are_run_whatever_the_settings():
+    one, two = (grids.get("settings", settings) for settings in ("official", "paper"))
+    assert one.specs() == two.specs()
+
+
+def test_a_laptop_sees_a_third_of_fashion_mnist():
+    (spec,) = grids.get("table3-cifar10", profile="laptop").runs(("CE", "symmetric 0.6"), [123])
+    assert (spec.dataset, spec.recipe.train_size, spec.recipe.epochs) == ("fashion-mnist", 20000, 20)
 
 
 def test_table3_is_laid_out_as_in_the_paper():
@@ -69,6 +124,10 @@ def test_seeds_may_be_others():
 def test_an_unknown_grid_is_an_error_with_the_nearest_name():
     with pytest.raises(InputError, match="unknown grid 'table3-cifar': did you mean 'table3-cifar10'"):
         grids.get("table3-cifar")
+    with pytest.raises(InputError, match="unknown profile 'fast'"):
+        grids.get("digits", profile="fast")
+    with pytest.raises(InputError, match="table4 has no version for the profile laptop: take full"):
+        grids.get("table4", profile="laptop")
     with pytest.raises(InputError, match="unknown settings 'papers'"):
         grids.get("digits", settings="papers").specs()
 

@@ -113,12 +113,6 @@ def test_noisy_labels_of_cifar100_follow_the_settings(short, settings):
     assert (given[moved] == targets[labels[moved]]).all()
 
 
-def test_labels_of_a_later_version_are_refused(short):
-    spec = short()
-    with pytest.raises(InputError, match="labels of the kind 'human'"):
-        noisy_labels(replace(spec, noise=replace(spec.noise, kind="human")), datasets.load("digits"))
-
-
 def test_devices():
     assert choose_device("cpu") == "cpu"
     assert choose_device("auto") in ("cpu", "cuda", "mps")

@@ -1,4 +1,5 @@
 import hashlib
+import time
 
 import numpy as np
 import pytest
@@ -121,6 +122,7 @@ def test_identity_changes_nothing_and_empty_labels_are_fine():
         (([0, -1], np.eye(10), 1), "labels hold -1"),
         (([0.0, 1.0], np.eye(10), 1), "give a list of integers"),
         (([[0]], np.eye(10), 1), "give a list of integers"),
+        (([[0], [0, 1]], np.eye(10), 1), "give a list of integers"),
         (([0], np.ones((2, 2)), 1), "sums to 2"),
         (([0], np.eye(2), -1), "seed -1"),
         (([0], np.eye(2), 1.5), "seed 1.5"),
@@ -131,3 +133,15 @@ def test_bad_input_is_refused_in_one_line(arguments, message):
     with pytest.raises(InputError, match=message) as error:
         corrupt(*arguments)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["exact", "bernoulli"])
+def test_a_million_labels_take_a_moment(method):
+    labels = np.random.default_rng(0).integers(0, 10, 1_000_000)
+    seconds = []
+    for seed in range(5):
+        start = time.perf_counter()
+        corrupt(labels, symmetric(10, 0.4), seed, method)
+        seconds.append(time.perf_counter() - start)
+    assert sorted(seconds)[2] < 0.5

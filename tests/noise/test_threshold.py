@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jal.errors import InputError
-from jal.noise import asymmetric, read_transition, symmetric, threshold
+from jal.noise import asymmetric, corrupt, empirical_transition, pair, read_transition, symmetric, threshold
 from jal.theory import is_asymmetric
 
 
@@ -53,6 +53,15 @@ def test_a_matrix_from_a_file(tmp_path):
     file = tmp_path / "T.csv"
     file.write_text("0.7, 0.3\n0.1, 0.9\n")
     np.testing.assert_array_equal(read_transition(file), [[0.7, 0.3], [0.1, 0.9]])
+
+
+def test_an_empirical_transition_goes_through_a_file(tmp_path):
+    """What `jal threshold --matrix` reads."""
+    true = np.repeat(np.arange(10), 100)
+    T = empirical_transition(true, corrupt(true, pair(10, 0.2), 1), 10)
+    np.savetxt(tmp_path / "T.csv", T, delimiter=",")
+    assert threshold(read_transition(tmp_path / "T.csv")) == threshold(T)
+    assert threshold(T).a == pytest.approx(1 / 0.6)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jal.errors import InputError
-from jal.noise import asymmetric, flip_map, symmetric, transition
+from jal.noise import asymmetric, flip_map, pair, symmetric, threshold, transition
 from jal.noise.transition import CIFAR100_SUPERCLASS
 
 
@@ -17,6 +17,20 @@ def test_symmetric_noise_spreads_the_rate_over_the_other_classes(K, rate):
     np.testing.assert_allclose(T.sum(axis=1), 1)
     np.testing.assert_allclose(np.diag(T), 1 - rate)
     np.testing.assert_allclose(T[~np.eye(K, dtype=bool)], rate / (K - 1))
+
+
+@pytest.mark.parametrize("K", [2, 3, 100])
+def test_pair_flips_go_to_the_next_class_and_from_the_last_to_the_first(K):
+    T = pair(K, 0.45)
+    expected = np.zeros((K, K))
+    for i in range(K):
+        expected[i, i], expected[i, (i + 1) % K] = 0.55, 0.45
+    np.testing.assert_allclose(T, expected, atol=1e-15)
+    assert threshold(T).a == pytest.approx(10)
+
+
+def test_pair_flips_at_rate_0_are_none():
+    np.testing.assert_array_equal(pair(7, 0), np.eye(7))
 
 
 def test_cifar10_flips_five_classes():
@@ -76,17 +90,21 @@ def test_bad_matrices_are_refused(matrix, message):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("rate", [-0.1, 1.0, 1.5, float("nan")])
+@pytest.mark.parametrize("rate", [-0.1, 1.0, 1.5, float("nan"), None, "0.4"])
 def test_rates_outside_the_unit_interval_are_refused(rate):
     with pytest.raises(InputError, match="noise rate"):
         symmetric(10, rate)
     with pytest.raises(InputError, match="noise rate"):
         asymmetric("cifar10", rate)
+    with pytest.raises(InputError, match="noise rate"):
+        pair(10, rate)
 
 
 def test_other_bad_input_is_refused():
-    with pytest.raises(InputError, match="at least 2 classes"):
-        symmetric(1, 0.2)
+    for K in (1, 0, -3, 10.0, True):
+        for noise in (symmetric, pair):
+            with pytest.raises(InputError, match=r"give their number, an integer of at least 2"):
+                noise(K, 0.2)
     with pytest.raises(InputError, match="did you mean 'cifar10'"):
         asymmetric("CIFAR-10", 0.2)
     with pytest.raises(InputError, match="unknown settings 'papper': did you mean 'paper'"):

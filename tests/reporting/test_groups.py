@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from jal.errors import InputError
-from jal.experiments.spec import NoiseSpec
+from jal.experiments.noises import NoiseSpec
 from jal.reporting.groups import cells, condition, noise_title, provenance
 
 

@@ -1,12 +1,16 @@
-"""Grids: the paper's tables and figures, and ours, as named sets of runs with the layout that they fill."""
+"""A grid: a named set of runs with the layout of the table or figure that it fills."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from jal.errors import InputError, unknown
 from jal.experiments.spec import RunSpec, resolve
+
+Words = Mapping[str, Any]
+"""Arguments of `resolve`."""
 
 Cell = tuple[str, str]
 """A row's label and a column's."""
@@ -32,20 +36,26 @@ class Grid:
         comes the next wave.
     seeds
         of each cell's runs.
+    table
+        the number of the paper's table that this is.
+    test_sets
+        of columns that show another than the main test set: which.
     """
 
     name: str
     title: str
     rows: tuple[str, ...]
     columns: tuple[str, ...]
-    cells: Mapping[Cell, Mapping[str, object]]
+    cells: Mapping[Cell, Words]
     waves: tuple[tuple[Cell, ...], ...]
     seeds: tuple[int, ...] = SEEDS
+    table: int | None = None
+    test_sets: Mapping[str, str] = field(default_factory=dict)
 
     def runs(self, cell: Cell, seeds: Iterable[int] | None = None) -> list[RunSpec]:
         """The runs of one cell, by seed."""
         words = self.cells[cell]
-        return [resolve(**words, seed=seed) for seed in _distinct(seeds, self.seeds)]  # type: ignore[arg-type]
+        return [resolve(**words, seed=seed) for seed in _distinct(seeds, self.seeds)]
 
     def specs(self, seeds: Iterable[int] | None = None) -> list[RunSpec]:
         """All runs, the most valuable first.
@@ -60,32 +70,11 @@ class Grid:
             instead of the grid's own.
         """
         seeds = _distinct(seeds, self.seeds)
-        return [
+        runs = (
             run for wave in self.waves for seed in seeds for cell in wave for run in self.runs(cell, [seed])
-        ]
-
-
-def names() -> list[str]:
-    """The grids that there are."""
-    return list(_GRIDS)
-
-
-def get(name: str, settings: str = "official") -> Grid:
-    """A grid by its name.
-
-    Parameters
-    ----------
-    settings
-        "official" (the authors' released code) or "paper" (its text and Table 8).
-
-    Raises
-    ------
-    InputError
-        for a name that is none of `names()`.
-    """
-    if name not in _GRIDS:
-        raise unknown("grid", name, _GRIDS)
-    return _GRIDS[name](settings)
+        )
+        # Two cells may show the same run.
+        return list({run.id: run for run in runs}.values())
 
 
 def select(runs: Iterable[RunSpec], where: str | Sequence[str] = ()) -> list[RunSpec]:
@@ -147,80 +136,60 @@ def _distinct(seeds: Iterable[int] | None, default: tuple[int, ...]) -> tuple[in
     return default if seeds is None else tuple(dict.fromkeys(seeds))
 
 
-def _rates(kind: str, *rates: float) -> tuple[str, ...]:
-    return tuple(f"{kind} {rate}" for rate in rates)
-
-
-def _noise(column: str) -> dict[str, object]:
-    """The words of a column such as "clean" or "symmetric 0.4"."""
-    kind, _, rate = column.partition(" ")
-    return {"noise": kind, "rate": float(rate)} if rate else {"noise": kind}
-
-
-def _losses_by_noises(
+def product(
     name: str,
     title: str,
-    dataset: str,
-    settings: str,
-    rows: tuple[str, ...],
-    columns: tuple[str, ...],
-    first: tuple[str, ...],
-    by_worth: tuple[str, ...],
+    rows: Mapping[str, Words],
+    columns: Mapping[str, Words],
+    common: Words,
+    *,
+    rows_first: Iterable[str] = (),
+    columns_first: Iterable[str] = (),
+    seeds: tuple[int, ...] = SEEDS,
+    table: int | None = None,
+    without: Callable[[str, str], bool] = lambda row, column: False,
+    test_sets: Mapping[str, str] | None = None,
 ) -> Grid:
-    """A grid of losses and noises on one dataset.
+    """The grid whose cells are a row's words with a column's and what all have in common.
 
     Parameters
     ----------
-    first
-        the losses of the first wave.
-    by_worth
-        the columns in the order in which they are run.
+    rows, columns
+        label to words, in the order of the table. Parameters of a loss that a row and a column give are joined.
+    rows_first
+        the rows of the first wave; the others are the second.
+    columns_first
+        the columns that are run before the others.
+    without
+        which cells the table does not have.
     """
-    waves = first, tuple(row for row in rows if row not in first)
+    cells = {
+        (row, column): _joined(common, rows[row], columns[column])
+        for row in rows
+        for column in columns
+        if not without(row, column)
+    }
+    by_worth = list(dict.fromkeys([*columns_first, *columns]))
+    first = list(rows_first) or list(rows)
+    waves = [first, [row for row in rows if row not in first]]
     return Grid(
         name=name,
         title=title,
-        rows=rows,
-        columns=columns,
-        cells={
-            (row, column): {"dataset": dataset, "loss": row, "settings": settings, **_noise(column)}
-            for row in rows
-            for column in columns
-        },
-        waves=tuple(tuple((row, column) for column in by_worth for row in wave) for wave in waves),
+        rows=tuple(rows),
+        columns=tuple(columns),
+        cells=cells,
+        waves=tuple(
+            tuple((row, column) for column in by_worth for row in wave if (row, column) in cells)
+            for wave in waves
+            if wave
+        ),
+        seeds=seeds,
+        table=table,
+        test_sets=test_sets or {},
     )
 
 
-def _table3_cifar10(settings: str) -> Grid:
-    rows = ("CE", "FL", "GCE", "SCE", "NCE", "NCE+RCE", "NCE+AUL", "NCE+AGCE", "CE+LC", "ANL-CE", "ANL-FL")
-    symmetric, asymmetric = _rates("symmetric", 0.2, 0.4, 0.6, 0.8), _rates("asymmetric", 0.1, 0.2, 0.3, 0.4)
-    columns = ("clean", *symmetric, *asymmetric)
-    # The noises at which the losses part most come first, then what they are measured against, then the rest.
-    foremost = ("symmetric 0.8", "symmetric 0.4", "asymmetric 0.4", "clean")
-    return _losses_by_noises(
-        name="table3-cifar10",
-        title="Table 3: last-epoch test accuracy on CIFAR-10 under clean, symmetric and asymmetric noise",
-        dataset="cifar10",
-        settings=settings,
-        rows=(*rows, "LT-APL", "JAL-CE", "JAL-FL"),
-        columns=columns,
-        first=("CE", "NCE+RCE", "ANL-CE", "JAL-CE"),
-        by_worth=foremost + tuple(column for column in columns if column not in foremost),
-    )
-
-
-def _digits(settings: str) -> Grid:
-    columns = _rates("symmetric", 0.4, 0.6) + _rates("asymmetric", 0.3, 0.4)
-    return _losses_by_noises(
-        name="digits",
-        title="Digits: last-epoch test accuracy of the first experiment's losses, in seconds a run",
-        dataset="digits",
-        settings=settings,
-        rows=("CE", "MAE", "NCE", "NCE+RCE", "ANL-CE", "JAL-CE", "JAL-FL"),
-        columns=columns,
-        first=("CE", "JAL-CE"),
-        by_worth=columns,
-    )
-
-
-_GRIDS: dict[str, Callable[[str], Grid]] = {"table3-cifar10": _table3_cifar10, "digits": _digits}
+def _joined(*parts: Words) -> Words:
+    joined = {name: value for part in parts for name, value in part.items()}
+    parameters = {n: v for part in parts for n, v in part.get("loss_parameters", {}).items()}
+    return joined | ({"loss_parameters": parameters} if parameters else {})

@@ -1,0 +1,74 @@
+"""Small files of somebody else's: found, and read whole, but never further than a bound."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from io import BytesIO
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
+
+from jal.datasets.verified import AGAIN
+from jal.errors import InputError
+
+
+def find(root: str | Path | None, places: Iterable[str]) -> Path | None:
+    """The first of `places` that is there, below `root`, else below the folder that JAL_DATA names."""
+    folder = root or os.environ.get("JAL_DATA")
+    if not folder:
+        return None
+    paths = (Path(folder).expanduser() / place for place in places)
+    # A link that leads nowhere counts as there: reading it says what is wrong.
+    return next((path for path in paths if os.path.lexists(path)), None)
+
+
+def read(path: Path, limit: int) -> bytes:
+    """What a file holds.
+
+    Raises
+    ------
+    InputError
+        for what is not a file, cannot be read, or holds more than `limit` bytes.
+    """
+    try:
+        # Opening a pipe would wait for somebody to write.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise InputError(f"{path} is not a file: put the file itself there, or name another folder")
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror or error}): see to it, or {AGAIN}"
+        ) from None
+    if len(content) > limit:
+        raise InputError(f"{path} has more than {limit} bytes: it is not the released file, {AGAIN}")
+    return content
+
+
+def member(content: bytes, ending: str, limit: int, path: Path) -> bytes:
+    """The one member of a zip archive whose name has this ending.
+
+    Raises
+    ------
+    InputError
+        names `path`: for what is no whole zip archive, for a member that is missing or there twice, or that
+        holds more than `limit` bytes.
+    """
+    try:
+        with ZipFile(BytesIO(content)) as archive:
+            infos = [info for info in archive.infolist() if info.filename.endswith(ending)]
+            if len(infos) != 1:
+                raise InputError(f"{path} has {len(infos)} members {ending}, expected one: {AGAIN}")
+            # bzip2 and lzma unpack without a bound.
+            if infos[0].compress_type not in (ZIP_STORED, ZIP_DEFLATED) or infos[0].file_size > limit:
+                raise InputError(
+                    f"{path}: {ending} would unpack to {infos[0].file_size} bytes by method "
+                    f"{infos[0].compress_type}: it is not the released file, {AGAIN}"
+                )
+            with archive.open(infos[0]) as file:
+                return file.read(limit)
+    except InputError:
+        raise
+    except Exception as error:  # a damaged archive fails in many ways
+        raise InputError(f"{path} is not a whole zip archive ({type(error).__name__}): {AGAIN}") from None

@@ -1,0 +1,53 @@
+"""The paper's Figures 2 and 4, whose accuracies are a grid."""
+
+from __future__ import annotations
+
+from jal.experiments.grids.grid import Grid, Words, product
+from jal.experiments.grids.words import LAPTOP, QUICK, Versions, losses, noises
+
+_SCALES = (10, 20, 30, 40)
+"""The a of Figure 2 (section 4.3)."""
+
+_SCALES_AND_MORE = (5, 10, 20, 30, 40)
+"""Of Figure 4: with those of appendix B.1."""
+
+
+def _amse(a: int) -> Words:
+    return {"loss": "AMSE", "loss_parameters": {"a": float(a)}}
+
+
+def _figure2(settings: str, data: Words) -> Grid:
+    return product(
+        "figure2",
+        "Figure 2: AMSE for several a, against the passive loss NNCE",
+        {f"AMSE, a = {a}": _amse(a) for a in _SCALES} | losses("NNCE"),
+        noises("symmetric 0.8", "asymmetric 0.4"),
+        {**data, "settings": settings},
+    )
+
+
+def _figure4(settings: str, data: Words) -> Grid:
+    return product(
+        "figure4",
+        "Figure 4: AMSE for several q and a, symmetric noise 0.8",
+        {f"q = {q}": {"loss_parameters": {"q": float(q)}} for q in (1, 2, 3)},
+        {f"a = {a}": _amse(a) for a in _SCALES_AND_MORE},
+        {**data, "noise": "symmetric", "rate": 0.8, "settings": settings},
+        columns_first=["a = 30"],
+        # At q = 1 a adds a constant to the loss: all runs would be the same.
+        without=lambda row, column: row == "q = 1" and column != "a = 30",
+    )
+
+
+GRIDS: dict[str, Versions] = {
+    "figure2": {
+        "full": lambda settings: _figure2(settings, {"dataset": "cifar10"}),
+        "laptop": lambda settings: _figure2(settings, LAPTOP),
+        "quick": lambda settings: _figure2(settings, QUICK),
+    },
+    "figure4": {
+        "full": lambda settings: _figure4(settings, {"dataset": "cifar10"}),
+        "laptop": lambda settings: _figure4(settings, LAPTOP),
+        "quick": lambda settings: _figure4(settings, QUICK),
+    },
+}

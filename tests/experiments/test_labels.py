@@ -1,0 +1,123 @@
+"""The labels of a run: each kind of noise put on the true labels of its images."""
+
+import hashlib
+import os
+
+import numpy as np
+import pytest
+
+from jal import datasets, noise
+from jal.errors import InputError
+from jal.experiments import resolve
+from jal.experiments.labels import noisy_labels, report_of, source_of, transition, validation_labels
+
+DIGITS = datasets.load("digits")
+
+
+def spec(**words):
+    return resolve(**({"dataset": "digits", "loss": "CE"} | words))
+
+
+def sha256(labels):
+    return hashlib.sha256(np.ascontiguousarray(labels, "<i8")).hexdigest()[:16]
+
+
+@pytest.fixture
+def cifar():
+    if not os.environ.get("JAL_DATA"):
+        pytest.skip("no images of cifar: set JAL_DATA to the folder that holds cifar10/ and cifar100/")
+    return datasets.load
+
+
+def test_pair_noise_moves_labels_to_the_next_class():
+    given = noisy_labels(spec(noise="pair", rate=0.4), DIGITS)
+    moved = given != DIGITS.train_labels
+    assert (given[moved] == (DIGITS.train_labels[moved] + 1) % 10).all()
+    assert moved.mean() == pytest.approx(0.4, abs=0.01)
+
+
+def test_pdn_is_drawn_from_the_standardised_pixels():
+    run = spec(noise="instance", rate=0.3)
+    expected = noise.instance_dependent(
+        DIGITS.train_images, DIGITS.train_labels, 0.3, 123, num_classes=10, mean=run.recipe.mean, std=run.recipe.std
+    )  # fmt: skip
+    assert (noisy_labels(run, DIGITS) == expected).all()
+    assert 0.2 < (expected != DIGITS.train_labels).mean() < 0.4
+
+
+def test_a_file_of_labels_is_trained_on_if_it_is_the_runs_own(tmp_path):
+    given = (DIGITS.train_labels + (np.arange(len(DIGITS.train_labels)) % 3 == 0)) % 10
+    clean = noise.labels_sha256(DIGITS.train_labels)
+    file = noise.LabelFile("digits", 10, given, {"kind": "mine"}, "me", "CC0", clean_sha256=clean)
+    noise.write_labels(tmp_path / "mine.json", file)
+    run = spec(noise="file", variant=file.sha256)
+    assert (noisy_labels(run, DIGITS, file=tmp_path / "mine.json") == given).all()
+    assert source_of(run.noise, "digits", tmp_path / "mine.json") == {"source": "me", "licence": "CC0"}
+    with pytest.raises(InputError, match="come from a file: name it with --labels"):
+        noisy_labels(run, DIGITS)
+    other = spec(noise="file", variant="0" * 64)
+    with pytest.raises(InputError, match="holds other labels"):
+        noisy_labels(other, DIGITS, file=tmp_path / "mine.json")
+    with pytest.raises(InputError, match="1437 labels"):
+        noisy_labels(run, DIGITS.first(100), file=tmp_path / "mine.json")
+
+
+@pytest.mark.parametrize(
+    ("words", "sum"),
+    [
+        ({"noise": "symmetric", "rate": 0.4}, "47b7231040817dd2"),
+        ({"noise": "asymmetric", "rate": 0.4}, "648031255cac6b2e"),
+        ({"noise": "human", "variant": "worst"}, "a64d887522cf6d8f"),
+        ({"noise": "human", "variant": "rand3"}, "b51e116c617ded2c"),
+        ({"noise": "instance", "rate": 0.2}, "39b0a9bb828f4dd7"),
+        ({"noise": "instance", "rate": 0.6}, "5f75c01c4b2d004a"),
+        ({"dataset": "cifar100", "noise": "human"}, "4a1efd5da7a214b2"),
+        ({"dataset": "cifar100", "noise": "instance", "rate": 0.4}, "2c48bda30517e66d"),
+        ({"dataset": "cifar100", "noise": "asymmetric", "rate": 0.2}, "317609b5717a5ab1"),
+        (
+            {"dataset": "cifar100", "noise": "asymmetric", "rate": 0.2, "settings": "paper"},
+            "e3351e476d36c579",
+        ),
+    ],
+)
+def test_a_runs_labels_are_the_released_ones(cifar, words, sum):
+    run = spec(**({"dataset": "cifar10"} | words))
+    assert sha256(noisy_labels(run, cifar(run.dataset))) == sum
+
+
+def test_part_of_a_dataset_has_the_labels_of_its_images(cifar):
+    run = spec(dataset="cifar10", noise="human", variant="worst")
+    data = cifar("cifar10")
+    assert (noisy_labels(run, data.first(1000)) == noisy_labels(run, data)[:1000]).all()
+
+
+def test_validation_labels_are_as_noisy_as_the_training_labels_and_another_draw():
+    run = spec(noise="symmetric", rate=0.4)
+    labels = validation_labels(run, DIGITS)
+    assert labels.shape == DIGITS.test_labels.shape
+    assert (labels != DIGITS.test_labels).mean() == pytest.approx(0.4, abs=0.08)
+    seed = run.noise.seed
+    assert (labels != noise.corrupt(DIGITS.test_labels, noise.symmetric(10, 0.4), seed)).any()
+    assert validation_labels(spec(), DIGITS) is None
+    assert validation_labels(spec(noise="instance", rate=0.3), DIGITS) is None
+
+
+def test_noise_of_each_image_has_no_transition():
+    assert transition(spec(noise="instance", rate=0.3).noise, "digits", 10) is None
+    assert (transition(spec().noise, "digits", 10) == np.eye(10)).all()
+    assert (transition(spec(noise="pair", rate=0.3).noise, "digits", 10) == noise.pair(10, 0.3)).all()
+
+
+def test_a_report_says_what_the_noise_did():
+    found = report_of(spec(noise="symmetric", rate=0.4), DIGITS)
+    assert found.nominal == 0.4 and found.rate == pytest.approx(0.37, abs=0.001)
+    assert report_of(spec(noise="instance", rate=0.3), DIGITS).images.dominant_share > 0.9
+
+
+def test_labels_that_others_made_come_with_their_licence():
+    assert (
+        source_of(spec(dataset="cifar10", noise="human", variant="worst").noise, "cifar10")["licence"]
+        == "CC BY-NC 4.0"
+    )
+    assert source_of(spec(dataset="cifar10", noise="instance", rate=0.2).noise, "cifar10")["licence"]
+    assert source_of(spec(noise="symmetric", rate=0.4).noise, "digits") == {}
