@@ -20,6 +20,8 @@ def write(target: Path, content: str | bytes) -> None:
     InputError
         if it cannot be written. The old file is as it was, and nothing else is left.
     """
+    if not target.name:
+        raise InputError(f"cannot write to {target}, which is a folder: name a file")
     draft = target.with_name(f".{target.stem}.{uuid.uuid4().hex}.tmp")
     try:
         make_folder(target.parent)

@@ -93,3 +93,8 @@ def test_a_folder_is_made_though_its_parent_vanishes(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "mkdir", racing)
     files.make_folder(folder)
     assert folder.is_dir() and len(vanished) == 1
+
+
+def test_a_path_without_a_name_is_refused():
+    with pytest.raises(InputError, match="which is a folder: name a file"):
+        files.write(Path("."), "x")

@@ -90,7 +90,7 @@ def fixed_instance_labels(dataset: str, rate: float, root: str | Path | None = N
         return _from_npz(path, f"{dataset}_{rate:g}.npy", expected)
     raise InputError(
         f"{dataset}'s instance-dependent labels of rate {rate:g} are not here: fetch them with "
-        f"jal.datasets.fetch_instance_labels, or put {ADDRESSES[0]}/{expected.file} into idn/ in the folder "
+        f"jal.datasets.instance.fetch_instance_labels, or put {ADDRESSES[0]}/{expected.file} into idn/ in the folder "
         "that JAL_DATA or --data-root names"
     )
 

@@ -65,9 +65,9 @@ class Pipeline:
 def pipeline(names: Sequence[str], mean: Sequence[float], std: Sequence[float]) -> Pipeline:
     """The transforms of a recipe, for `jal.datasets.large.LargeImages.with_transform`.
 
-    `pipeline(recipe.augmentation, recipe.mean, recipe.std)` is a recipe's training transform,
-    `pipeline(recipe.test_transform, ...)` its test transform. The paper says little of them (section 5.2); they
-    are the released code's.
+    `pipeline(recipe.augmentation, recipe.mean, recipe.std)` is the training transform,
+    `pipeline(recipe.test_transform, recipe.mean, recipe.std)` the test transform. The paper's supplement has "resized
+    to 224 x 224", "random shift, color jittering, and horizontal flip"; sizes and strengths are the released code's.
 
     Parameters
     ----------
