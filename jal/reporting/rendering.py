@@ -1,0 +1,262 @@
+"""A comparison as CSV, LaTeX, HTML and a map of differences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from html import escape
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib import pyplot as plt
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from jal.errors import unknown
+from jal.reporting.figures import INK
+from jal.reporting.verdict import Word
+
+SIDES = ("reported", "measured")
+
+MARKS: dict[Word, str] = {
+    "agrees": "=",
+    "differs": "≠",
+    "inconclusive": "?",
+    "one run": "¹",
+    "no std": "Δ",
+    "no n": "Δ",
+    "not run": "–",
+    "not reported": "+",
+}
+"""A verdict's sign: told apart by its shape, with any colour vision and in print."""
+
+_LATEX_MARKS = {"≠": r"\neq", "¹": "1", "Δ": r"\Delta"}
+_LATEX = {
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{
+        letter: f"$\\{name}$"
+        for letter, name in zip("αβγδηλ", ("alpha", "beta", "gamma", "delta", "eta", "lambda"), strict=True)
+    },
+}
+
+
+def to_csv(frame: pd.DataFrame) -> str:
+    """Tidy: a line for each cell, a column for each quantity, numbers to four decimals, what is missing empty."""
+    text: str = frame.to_csv(index=False, float_format="%.4f", lineterminator="\n")
+    return text
+
+
+def to_latex(frame: pd.DataFrame, caption: str, label: str, sides: Sequence[str] = SIDES) -> str:
+    r"""A table for a paper, laid out as the paper's own; it needs `\usepackage{booktabs}`.
+
+    In each column and on each side the best mean is bold and the second-best underlined; equal means share their
+    place. A measured value carries its verdict's sign (`MARKS`).
+
+    Parameters
+    ----------
+    caption, label
+        the caption is LaTeX already; the label is what `\ref` takes.
+    sides
+        "reported", "measured", or both, which then are two lines of each row.
+    """
+    for side in sides:
+        if side not in SIDES:
+            raise unknown("side", side, SIDES)
+    rows, columns, cells = _layout(frame)
+    places = {side: _places(frame, _MEANS[side]) for side in sides}
+    lines = []
+    for row in rows:
+        for at, side in enumerate(sides):
+            entries = [_latex_entry(cells.get((row, column)), side, places[side]) for column in columns]
+            name = _latex(row) if at == 0 else ""
+            lines.append(" & ".join([name, *([side] if len(sides) > 1 else []), *entries]) + r" \\")
+    before = 1 + (len(sides) > 1)
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{caption}}}",
+            rf"\label{{{label}}}",
+            rf"\begin{{tabular}}{{{'l' * before}{'c' * len(columns)}}}",
+            r"\toprule",
+            *_latex_head(columns, before),
+            r"\midrule",
+            *lines,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _latex_head(columns: Sequence[str], before: int) -> Iterator[str]:
+    empty = [""] * before
+    groups, names = _head(columns)
+    if any(kind for kind, _ in groups):
+        spans = [
+            rf"\multicolumn{{{span}}}{{c}}{{{_latex(kind)}}}" if kind else " & " * (span - 1)
+            for kind, span in groups
+        ]
+        yield " & ".join([*empty, *spans]) + r" \\"
+        start, rules = before + 1, []
+        for kind, span in groups:
+            if kind:
+                rules.append(rf"\cmidrule(lr){{{start}-{start + span - 1}}}")
+            start += span
+        yield " ".join(rules)
+    yield " & ".join([*empty, *map(_latex, names)]) + r" \\"
+
+
+def _latex_entry(cell: Any, side: str, places: dict[tuple[str, str], int]) -> str:
+    if cell is None or math.isnan(getattr(cell, _MEANS[side])):
+        return "-"
+    text = _value(cell, side).replace("±", r"$\pm$")
+    text = {1: rf"\textbf{{{text}}}", 2: rf"\underline{{{text}}}"}.get(places[cell.row, cell.column], text)
+    mark = MARKS[cell.verdict]
+    return text + (f"$^{{{_LATEX_MARKS.get(mark, mark)}}}$" if side == "measured" else "")
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)
+
+
+def to_html(frame: pd.DataFrame, caption: str) -> str:
+    """A table for the book: in each cell the measured value, the reported one, the difference and the verdict.
+
+    All is text under headings with scopes. The colours are those that the book's style sheet gives to the classes
+    `jal-comparison` and `jal-agrees`, `jal-differs`, ... in either theme; without it nothing is lost.
+    """
+    rows, columns, cells = _layout(frame)
+    lines = ['<table class="dataframe jal-comparison">', f"<caption>{escape(caption)}</caption>", "<thead>"]
+    lines += [f"<tr>{line}</tr>" for line in _html_head(columns)]
+    lines += ["</thead>", "<tbody>"]
+    for row in rows:
+        entries = "".join(_html_entry(cells.get((row, column))) for column in columns)
+        lines.append(f'<tr><th scope="row">{escape(row)}</th>{entries}</tr>')
+    return "\n".join([*lines, "</tbody>", "</table>"])
+
+
+def _html_head(columns: Sequence[str]) -> Iterator[str]:
+    groups, names = _head(columns)
+    if any(kind for kind, _ in groups):
+        yield "<td></td>" + "".join(
+            f'<th scope="colgroup" colspan="{span}">{escape(kind)}</th>'
+            if kind
+            else f'<td colspan="{span}"></td>'
+            for kind, span in groups
+        )
+    yield "<td></td>" + "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
+
+
+def _html_entry(cell: Any) -> str:
+    if cell is None:
+        return "<td></td>"
+    lines = []
+    for side in ("measured", "reported"):
+        if not math.isnan(getattr(cell, _MEANS[side])):
+            n = cell.n if side == "measured" else cell.reported_n
+            runs = "" if pd.isna(n) else f" ({n})"
+            lines.append(f'<div class="jal-{side}">{side} {_value(cell, side)}{runs}</div>')
+    if not math.isnan(cell.difference):
+        interval = "" if math.isnan(cell.low) else f" [{_signed(cell.low)}, {_signed(cell.high)}]"
+        lines.append(f'<div class="jal-difference">{_signed(cell.difference)}{interval}</div>')
+    mark = f'<span aria-hidden="true">{MARKS[cell.verdict]}</span>'
+    lines.append(f'<div class="jal-verdict">{mark} {cell.verdict}</div>')
+    return f'<td class="jal-{cell.verdict.replace(" ", "-")}">{"".join(lines)}</td>'
+
+
+def heat_map(frame: pd.DataFrame, limit: float = 5.0) -> Figure:
+    """Measured - reported, a square for each cell, with its verdict's sign.
+
+    Blue is above the reported value and red below. A cell that was not run is hatched, one that is not reported
+    dotted; where the table has no cell there is nothing.
+
+    Parameters
+    ----------
+    limit
+        the difference, in points, from which on the colour no longer changes.
+    """
+    rows, columns, cells = _layout(frame)
+    figure: Figure
+    figure, axes = plt.subplots(figsize=(1.8 + 0.72 * len(columns), 1.0 + 0.34 * len(rows)))
+    colours, scale = colormaps["RdBu"], Normalize(-limit, limit, clip=True)
+    for (row, column), cell in cells.items():
+        x, y = columns.index(column), rows.index(row)
+        text, ink = MARKS[cell.verdict], INK
+        if math.isnan(cell.difference):
+            look: dict[str, Any] = {
+                "facecolor": "white",
+                "hatch": "///" if cell.verdict == "not run" else "...",
+                "edgecolor": "#8c959f",
+            }
+            text = ""
+        else:
+            face = colours(scale(cell.difference))
+            look = {"facecolor": face, "edgecolor": "white"}
+            # Where black and white are equally far from it, 4.6 : 1.
+            ink = "black" if _luminance(face) > 0.179 else "white"
+            text = f"{_signed(cell.difference, 1)} {text}"
+        axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, linewidth=0.8, **look))
+        axes.text(x, y, text, ha="center", va="center", color=ink, fontsize=8)
+    axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(rows) - 0.5, -0.5))
+    axes.set_xticks(range(len(columns)), columns, rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(rows)), rows)
+    axes.tick_params(length=0)
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    figure.colorbar(
+        plt.cm.ScalarMappable(scale, colours), ax=axes, extend="both", label="measured - reported [points]"
+    )
+    return figure
+
+
+_MEANS = {"reported": "reported_mean", "measured": "mean"}
+_STDS = {"reported": "reported_std", "measured": "std"}
+
+
+def _layout(frame: pd.DataFrame) -> tuple[list[str], list[str], dict[tuple[str, str], Any]]:
+    """Labels of rows and columns in the order of their first appearance, and the cells by both."""
+    cells = {(row.row, row.column): row for row in frame.itertuples(index=False)}
+    return list(dict.fromkeys(frame["row"])), list(dict.fromkeys(frame["column"])), cells
+
+
+def _head(columns: Sequence[str]) -> tuple[list[tuple[str, int]], list[str]]:
+    """Columns such as "symmetric 0.2", "symmetric 0.4" as one heading over two, and their own names."""
+    parts = [column.rpartition(" ") for column in columns]
+    groups = [(kind, len(list(group))) for kind, group in groupby(kind for kind, _, _ in parts)]
+    return groups, [name for _, _, name in parts]
+
+
+def _places(frame: pd.DataFrame, mean: str) -> dict[tuple[str, str], int]:
+    """The place of each cell's mean in its column, as it is shown: 1 is the best, and equals share theirs."""
+    places = frame[mean].round(2).groupby(frame["column"]).rank(ascending=False, method="min")
+    return {
+        (row, column): int(place)
+        for row, column, place in zip(frame["row"], frame["column"], places, strict=True)
+        if not math.isnan(place)
+    }
+
+
+def _value(cell: Any, side: str) -> str:
+    mean, std = getattr(cell, _MEANS[side]), getattr(cell, _STDS[side])
+    return f"{mean:.2f}" + ("" if math.isnan(std) else f" ± {std:.2f}")
+
+
+def _signed(value: float, decimals: int = 2) -> str:
+    text = f"{value:+.{decimals}f}"
+    return text.replace("-", "−") if float(text) else text.lstrip("+-")
+
+
+def _luminance(colour: Sequence[float]) -> float:
+    """WCAG's relative luminance of an sRGB colour."""
+    channels = np.asarray(colour[:3])
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
