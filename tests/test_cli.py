@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from jal.__main__ import main
-from jal.cli import named_values
+from jal.cli.options import named_values
 from jal.errors import InputError
 
 

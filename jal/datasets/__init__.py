@@ -1,52 +1,51 @@
-"""Datasets of small images, as uint8 arrays: `load("cifar10")`."""
+"""Datasets as arrays: `load("cifar10")`, from this machine's files; `fetch("cifar10")`, from the network.
+
+`where`, `verify` and `listing` say what is here. The names in `_LAZY` are imported on first use.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from jal.datasets import sources
+from jal.datasets import known
+from jal.datasets.download import fetch
 from jal.datasets.images import ImageData
-from jal.errors import InputError, unknown
+from jal.datasets.inventory import listing, verify, where
+from jal.datasets.sources import load
 
-__all__ = ["ImageData", "load", "names"]
+if TYPE_CHECKING:
+    from jal.datasets.human import human_labels
+    from jal.datasets.instance import fixed_instance_labels
 
-_SOURCES: dict[str, Callable[[Path | None], ImageData]] = {
-    "cifar10": sources.cifar10,
-    "cifar100": sources.cifar100,
-    "cifar100-coarse": sources.cifar100_coarse,
-    "digits": sources.digits,
-    "fashion-mnist": sources.fashion_mnist,
+_LAZY = {
+    "fixed_instance_labels": "jal.datasets.instance",
+    "human_labels": "jal.datasets.human",
 }
-_NOT_LOADED = ("clothing1m", "mnist", "webvision")
+
+__all__ = [
+    "ImageData",
+    "fetch",
+    "fixed_instance_labels",
+    "human_labels",
+    "listing",
+    "load",
+    "names",
+    "verify",
+    "where",
+]
 
 
 def names() -> list[str]:
     """The datasets that `load` reads."""
-    return sorted(_SOURCES)
+    return sorted(known.DATASETS)
 
 
-def load(name: str, root: str | Path | None = None) -> ImageData:
-    """The images and true labels of a dataset.
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'jal.datasets' has no attribute {name!r}")
 
-    What comes from files is checked by SHA-256 before its first use, once, and then memory-mapped: the pixels are
-    read-only.
 
-    Parameters
-    ----------
-    name
-        one of `names()`.
-    root
-        the folder that holds one folder a dataset, such as cifar10/; the environment variable JAL_DATA if left
-        out. The digits need none, nor does Fashion-MNIST where Debian's dataset-fashion-mnist is installed.
-
-    Raises
-    ------
-    InputError
-        for an unknown name, or where the dataset's files or package are missing, damaged or another edition.
-    """
-    if name in _NOT_LOADED:
-        raise InputError(f"{name} cannot be loaded by this version: take one of {', '.join(names())}")
-    if name not in _SOURCES:
-        raise unknown("dataset", name, _SOURCES)
-    return _SOURCES[name](Path(root) if root is not None else None)
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])

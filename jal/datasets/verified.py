@@ -9,18 +9,24 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import shutil
+import time
+import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jal.errors import InputError
+from jal.files import is_draft, make_folder
 
 AGAIN = "delete it and fetch it again"
+
+ABANDONED = 3600
+"""The seconds without a change after which a draft is one that a crash left."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,10 @@ class Expected:
     def dtype(self) -> np.dtype[Any]:
         return np.dtype("<i8" if len(self.shape) == 1 else "u1")
 
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
 
 def cache_folder() -> Path:
     """$JAL_CACHE, else jal/ in $XDG_CACHE_HOME or ~/.cache.
@@ -52,8 +62,13 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jal"
 
 
-def read(path: Path, expected: Expected) -> NDArray[Any]:
+def read(path: Path, expected: Expected, afresh: bool = False) -> NDArray[Any]:
     """The array in the .npy file at `path`: pixels as a read-only memory map, labels in memory.
+
+    Parameters
+    ----------
+    afresh
+        every byte is read and checked, whatever was before.
 
     Raises
     ------
@@ -71,19 +86,20 @@ def read(path: Path, expected: Expected) -> NDArray[Any]:
         raise InputError(
             f"{path} cannot be read ({error.strerror or error}): see to it, or {AGAIN}"
         ) from None
-    # The change time is there for a file rewritten under its old size and modification time.
-    known = (
-        str(path.absolute()),
-        stat.st_ino,
-        stat.st_size,
-        stat.st_mtime_ns,
-        stat.st_ctime_ns,
-        expected.sha256,
-    )
+    known = _identity(path, stat, expected)
+    if afresh:
+        _unstamp(known)
     if not _is_stamped(known):
         check(mapped, expected, path)
         _stamp(known)
     return mapped if mapped.ndim > 1 else mapped.copy()
+
+
+def is_verified(path: Path, expected: Expected) -> bool:
+    """Whether the file was checked and has not changed since."""
+    with suppress(OSError):
+        return _is_stamped(_identity(path, path.stat(), expected))
+    return False
 
 
 def check(array: NDArray[Any], expected: Expected, path: Path) -> None:
@@ -97,17 +113,39 @@ def check(array: NDArray[Any], expected: Expected, path: Path) -> None:
 
 
 def write(path: Path, array: NDArray[Any]) -> None:
-    """Writes a .npy file that is whole whenever it is there, whoever else writes it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        part = Path(file.name)
-        try:
+    """Writes a .npy file that is whole whenever it is there, whoever else writes it, and after a crash.
+
+    Raises
+    ------
+    OSError
+        if it cannot be written. Nothing is left then.
+    """
+    make_folder(path.parent)
+    clean(path.parent)
+    draft = draft_beside(path)
+    try:
+        with draft.open("xb") as file:
             np.save(file, array, allow_pickle=False)
             file.flush()
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def draft_beside(path: Path) -> Path:
+    """A name in the same folder that nobody else takes and `jal.files.is_draft` knows."""
+    return path.with_name(f".{path.stem}.{uuid.uuid4().hex}.tmp")
+
+
+def clean(folder: Path) -> None:
+    """Removes the drafts, files and folders, that crashes left; those somebody is writing stay."""
+    with suppress(OSError):
+        for draft in filter(is_draft, folder.iterdir()):
+            changed = max(path.lstat().st_mtime for path in (draft, *draft.rglob("*")))
+            if time.time() - changed > ABANDONED:
+                shutil.rmtree(draft) if draft.is_dir() and not draft.is_symlink() else draft.unlink()
 
 
 def _mapped(file: BinaryIO, path: Path, size: int, expected: Expected) -> NDArray[Any]:
@@ -123,14 +161,20 @@ def _mapped(file: BinaryIO, path: Path, size: int, expected: Expected) -> NDArra
     if (shape, dtype) != (expected.shape, expected.dtype) or fortran_order:
         order = ", column by column" if fortran_order else ""
         raise InputError(
-            f"{path} holds {dtype} of shape {shape}{order}, expected {expected.dtype} of shape {expected.shape}: "
-            f"{AGAIN}"
+            f"{path} holds {dtype!s:.40} of shape {shape!s:.60}{order}, "
+            f"expected {expected.dtype} of shape {expected.shape}: {AGAIN}"
         )
     start = file.tell()
-    whole = start + math.prod(shape) * dtype.itemsize
+    whole = start + expected.nbytes
     if size != whole:
         raise InputError(f"{path} has {size} bytes, expected {whole}: it is cut or mixed up, {AGAIN}")
     return np.memmap(file, dtype, "r", start, shape).view(np.ndarray)
+
+
+def _identity(path: Path, stat: os.stat_result, expected: Expected) -> tuple[str | int, ...]:
+    # The change time is there for a file rewritten under its old size and modification time.
+    times = stat.st_mtime_ns, stat.st_ctime_ns
+    return str(path.absolute()), stat.st_ino, stat.st_size, *times, expected.sha256
 
 
 def _stamp_path(known: tuple[str | int, ...]) -> Path:
@@ -148,3 +192,8 @@ def _stamp(known: tuple[str | int, ...]) -> None:
         stamp = _stamp_path(known)
         stamp.parent.mkdir(parents=True, exist_ok=True)
         stamp.touch()
+
+
+def _unstamp(known: tuple[str | int, ...]) -> None:
+    with suppress(OSError, RuntimeError):
+        _stamp_path(known).unlink(missing_ok=True)

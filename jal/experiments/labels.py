@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from jal.errors import InputError
 from jal.experiments.noises import FLIPS_CIFAR100, NoiseSpec
+from jal.experiments.schema import pack
 from jal.experiments.spec import RunSpec
 
 if TYPE_CHECKING:
     from jal.datasets import ImageData
-    from jal.noise import NoiseReport
+    from jal.noise import LabelFile, NoiseReport
 
 Labels = NDArray[np.int64]
 
@@ -125,6 +126,24 @@ def report_of(
         nominal=spec.noise.rate,
         transition=transition(spec.noise, spec.dataset, K),
         probabilities=probabilities,
+    )
+
+
+def label_file(
+    spec: RunSpec, data: ImageData, root: str | Path | None = None, file: str | Path | None = None
+) -> LabelFile:
+    """The labels of a run, to be written and shared: see `jal.noise.write_labels`."""
+    from jal import noise
+
+    source = source_of(spec.noise, spec.dataset, file)
+    return noise.LabelFile(
+        dataset=spec.dataset,
+        num_classes=data.num_classes,
+        labels=noisy_labels(spec, data, root, file),
+        noise=pack(spec.noise),
+        source=source.get("source", ""),
+        licence=source.get("licence", ""),
+        clean_sha256=noise.labels_sha256(data.train_labels),
     )
 
 

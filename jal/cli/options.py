@@ -1,0 +1,78 @@
+"""Options that several commands have, and what their texts mean."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jal.errors import InputError
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+Device = Annotated[str, typer.Option(help="auto is cuda, then mps, then cpu.")]
+Deterministic = Annotated[
+    bool, typer.Option("--deterministic", help="One thread, eager: the same bits twice on one machine.")
+]
+Root = Annotated[Path | None, typer.Option(help="The book's checkout; looked for upwards if not given.")]
+Jobs = Annotated[int | None, typer.Option(help="Processes at a time; one per core if not given.")]
+Profile = Annotated[str, typer.Option(help="quick (seconds), laptop (minutes) or full (the paper's recipe).")]
+GridProfile = Annotated[
+    str, typer.Option(help="full (the paper's dataset), laptop (Fashion-MNIST) or quick (digits).")
+]
+Results = Annotated[Path, typer.Option(help="The folder of Records.")]
+DataRoot = Annotated[
+    Path | None, typer.Option(help="The folder of the datasets' folders; $JAL_DATA if not given.")
+]
+Settings = Annotated[str, typer.Option(help="official (the authors' released code) or paper (its text).")]
+LabelsFile = Annotated[
+    Path | None, typer.Option("--labels", help="A file of noisy labels: see `jal data labels`.")
+]
+NoiseName = Annotated[
+    str, typer.Option("--noise", help="clean, symmetric, asymmetric, pair, instance or human.")
+]
+Rate = Annotated[float | None, typer.Option(help="The share of labels that flip, in [0, 1).")]
+Variant = Annotated[
+    str | None,
+    typer.Option(help="Of human labels aggre, rand1, rand2, rand3, worst; of instance noise fixed, pdn."),
+]
+Method = Annotated[str, typer.Option(help="How labels are drawn: exact counts, or bernoulli.")]
+
+
+def named_values(pairs: Iterable[str]) -> dict[str, Any]:
+    """Values from `name=value` texts; a value is a Python literal if it reads as one, else a string."""
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (equals and name.isidentifier()):
+            raise InputError(f"{pair!r} is not of the form name=value, such as a=20")
+        try:
+            values[name] = ast.literal_eval(value)
+        except (SyntaxError, ValueError):
+            values[name] = value
+    return values
+
+
+def integers(option: str, text: str | None) -> list[int] | None:
+    """Integers from a text with commas."""
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"--{option} {text!r}: give integers with commas between, e.g. 123,124") from None
+
+
+def noise_and_variant(noise: str, variant: str | None, labels: Path | None) -> tuple[str, str | None]:
+    """The noise that a command is of, and its variant: those named, or a file's labels."""
+    if labels is None:
+        return noise, variant
+    if noise != "clean" or variant is not None:
+        raise InputError(
+            f"--labels {labels} with --noise {noise}: the file's labels are the noise; name one of them"
+        )
+    from jal.noise import read_labels
+
+    return "file", read_labels(labels).sha256

@@ -1,0 +1,89 @@
+"""What commands show of a run while it goes on, and before."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+EpochProgress = Callable[[int, Mapping[str, float]], None]
+
+
+def plan_text(plan: dict[str, Any]) -> str:
+    """A run's spec, a line a value, and the time it would take."""
+    lines = [f"run       {plan['id']}"]
+    for part, values in plan["spec"].items():
+        pairs = values.items() if isinstance(values, dict) else [("", values)]
+        lines += [
+            f"{part if not i else '':<9} {name} {value}".rstrip() for i, (name, value) in enumerate(pairs)
+        ]
+    minutes = plan["seconds"] / 60
+    time = (
+        f"{minutes / 60:.1f} hours"
+        if minutes > 90
+        else f"{minutes:.1f} minutes"
+        if minutes > 1.5
+        else f"{plan['seconds']:.0f} s"
+    )
+    return "\n".join([*lines, f"takes     about {time} here"])
+
+
+def logged(progress: EpochProgress, folder: Path) -> EpochProgress:
+    """The same progress, and a curve of each quantity for TensorBoard."""
+    from tensorboardX import SummaryWriter
+
+    from jal import files
+
+    try:
+        writer = SummaryWriter(str(folder))
+    except OSError as error:
+        raise files.unwritable(folder, error) from None
+
+    def show(epoch: int, quantities: Mapping[str, float]) -> None:
+        for name, value in quantities.items():
+            writer.add_scalar(name, value, epoch)
+        writer.flush()
+        progress(epoch, quantities)
+
+    return show
+
+
+def epochs_shown(epochs: int, title: str) -> EpochProgress:
+    """Epochs on standard error, under a title: one line that moves on a terminal, some ten lines elsewhere."""
+    terminal = sys.stderr.isatty()
+
+    def show(epoch: int, quantities: Mapping[str, float]) -> None:
+        if epoch == 1:
+            typer.echo(title, err=True)
+        text = (
+            f"epoch {epoch}/{epochs}  test accuracy {quantities['test_accuracy']:.2f} %  "
+            f"{quantities['images_per_second']:,.0f} images/s"
+        )
+        if terminal:
+            done = 24 * epoch // epochs
+            bar = "#" * done + "-" * (24 - done)
+            typer.echo(f"\r[{bar}] {text}\033[K", err=True, nl=epoch == epochs)
+        elif epoch * 10 // epochs > (epoch - 1) * 10 // epochs:
+            typer.echo(text, err=True)
+
+    return show
+
+
+def counted(unit: str, size: int) -> Callable[[str, int, int | None], None]:
+    """Progress by amounts, shown in units of a `size`: one line that moves on a terminal, a line a phase elsewhere."""
+    terminal, last = sys.stderr.isatty(), ""
+
+    def show(phase: str, done: int, total: int | None) -> None:
+        nonlocal last
+        amount = f"{done / size:,.0f}" + (f" of {total / size:,.0f}" if total else "")
+        bar = f"[{'#' * (24 * done // total):-<24}] " if total else ""
+        if terminal:
+            typer.echo(f"\r{bar}{phase}  {amount} {unit}\033[K", err=True, nl=done == total)
+        elif phase != last:
+            typer.echo(phase, err=True)
+        last = phase
+
+    return show
