@@ -89,8 +89,8 @@ def fixed_instance_labels(dataset: str, rate: float, root: str | Path | None = N
     if path:
         return _from_npz(path, f"{dataset}_{rate:g}.npy", expected)
     raise InputError(
-        f"{dataset}'s instance-dependent labels of rate {rate:g} are not here: fetch them with "
-        f"jal.datasets.instance.fetch_instance_labels, or put {ADDRESSES[0]}/{expected.file} into idn/ in the folder "
+        f"{dataset}'s instance-dependent labels of rate {rate:g} are not here: run "
+        f"jal data fetch {dataset}-idn, or put {ADDRESSES[0]}/{expected.file} into idn/ in the folder "
         "that JAL_DATA or --data-root names"
     )
 

@@ -145,7 +145,7 @@ def test_missing_labels_are_answered_with_where_they_come_from_and_go(tmp_path, 
     if data:
         monkeypatch.setenv("JAL_DATA", str(tmp_path))
     message = refuse("are not here")
-    for part in ("fetch_instance_labels", "cswjl/joint-asymmetric-loss", JSON, "idn/", "JAL_DATA"):
+    for part in ("jal data fetch cifar10-idn", "cswjl/joint-asymmetric-loss", JSON, "idn/", "JAL_DATA"):
         assert part in message
 
 
