@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jal.errors import Stopped
-from jal.experiments import provenance
+from jal.experiments import artifacts, provenance
 from jal.experiments.device import choose_device, computing
 from jal.experiments.labels import noisy_labels, source_of, validation_labels
 from jal.experiments.record import SCHEMA, Record
@@ -39,6 +39,8 @@ def run(
     checkpoints: str | Path | None = None,
     stop: Callable[[], bool] = lambda: False,
     labels: str | Path | None = None,
+    keep: Iterable[str] = (),
+    store: Store | None = None,
 ) -> Record:
     """Loads the data, makes the labels noisy, trains, and reports.
 
@@ -62,6 +64,8 @@ def run(
         asked after each step; once it says yes, the run is kept and leaves with `Stopped`.
     labels
         the file of the labels, for noise that is one.
+    keep, store
+        which of `jal.training.observe.ARTIFACTS` to keep, and the store whose files they become, beside the Record.
 
     Raises
     ------
@@ -75,14 +79,17 @@ def run(
     import torch
 
     from jal.training.checkpoint import Checkpoints
+    from jal.training.observe import Observer
 
     commit = commit or provenance.commit()
+    observer = Observer(keep)
     with _training(spec, device, deterministic, data_root, labels) as training:
         images = len(training.order)
         kept = Checkpoints(checkpoints, spec.id) if checkpoints is not None else None
         before = 0.0
         if kept is not None and (found := kept.load(training.device)):
             training.restore(*found)
+            observer.restore(found[0])
             before = found[1]["seconds"]
         began, first = time.perf_counter(), training.epoch * training.steps + training.step
 
@@ -93,11 +100,12 @@ def run(
             stopping = stop()
             if kept is not None and (stopping or kept.due()):
                 tensors, meta = training.state()
-                kept.save(tensors, meta | {"seconds": seconds()})
+                kept.save(tensors | observer.state(), meta | {"seconds": seconds()})
             if stopping:
                 raise Stopped(f"{spec.loss.name} ({spec.id}) was stopped in epoch {training.epoch + 1}")
 
         def report(epoch: int, quantities: Mapping[str, float]) -> None:
+            observer.after_epoch(training, epoch)
             if progress is not None:
                 share = (epoch * training.steps - first) / training.steps
                 rate = share * images / (time.perf_counter() - began)
@@ -105,6 +113,7 @@ def run(
 
         curves = training.run(report, between)
         environment = provenance.environment(str(training.device), torch.get_num_threads(), commit)
+        seen = observer.artifacts(training)
     rounded = {name: [_rounded(value) for value in curve] for name, curve in curves.items()}
     return Record(
         schema=SCHEMA,
@@ -113,6 +122,7 @@ def run(
         accuracy=rounded["test_accuracy"][-1],
         curves=rounded,
         environment=environment | {"deterministic": deterministic},
+        artifacts={name: artifacts.keep(store, spec, name, arrays) for name, arrays in seen.items() if store},
         labels=source_of(spec.noise, spec.dataset, labels),
         timing={
             "seconds": round(seconds(), 3),

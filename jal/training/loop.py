@@ -89,6 +89,7 @@ class Training:
     ) -> None:
         _check(model, recipe, data)
         self.device, self.eager = data.device, eager
+        self.tested_at_a_time = TESTED_AT_A_TIME_ON_CPU if self.device.type == "cpu" else TESTED_AT_A_TIME
         self.dtype = torch.float64 if recipe.precision == "float64" else torch.float32
         model.to(self.device, self.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model, self.loss, self.data, self.recipe, self.seed = model, loss, data, recipe, seed
@@ -232,18 +233,24 @@ class Training:
         self.step += 1
 
     @torch.no_grad()
+    def passes(self, images: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Features and logits of images as they are, some at a time, by the network as it is tested."""
+        self.model.eval()
+        for some in images.split(self.tested_at_a_time):
+            with self._mixed():
+                features = self.model.features(self._normalised(some))
+                yield features, self.model.head(features).to(self.dtype)
+
+    @torch.no_grad()
     def _evaluate(self) -> None:
         self.test.zero_()
-        chunk = TESTED_AT_A_TIME_ON_CPU if self.device.type == "cpu" else TESTED_AT_A_TIME
         truth = self.data.test_labels
-        parts = self.data.test_images, truth, truth if self.validation is None else self.validation
-        for begin in range(0, len(truth), chunk):
-            images, labels, noisy = (part[begin : begin + chunk] for part in parts)
-            with self._mixed():
-                scores = self.model(self._normalised(images)).to(self.dtype)
+        noisy = truth if self.validation is None else self.validation
+        parts = (labels.split(self.tested_at_a_time) for labels in (truth, noisy))
+        for (_, scores), labels, given in zip(self.passes(self.data.test_images), *parts, strict=True):
             guesses = scores.argmax(1)
             self.test += torch.stack(
-                [self.loss(scores, labels).sum(), (guesses == labels).sum(), (guesses == noisy).sum()]
+                [self.loss(scores, labels).sum(), (guesses == labels).sum(), (guesses == given).sum()]
             )
 
     def _end_epoch(self) -> dict[str, float]:

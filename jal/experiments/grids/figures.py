@@ -1,4 +1,4 @@
-"""The paper's Figures 2 and 4, whose accuracies are a grid."""
+"""The paper's Figures 1 to 4."""
 
 from __future__ import annotations
 
@@ -14,6 +14,30 @@ _SCALES_AND_MORE = (5, 10, 20, 30, 40)
 
 def _amse(a: int) -> Words:
     return {"loss": "AMSE", "loss_parameters": {"a": float(a)}}
+
+
+def _figure1(settings: str, data: Words) -> Grid:
+    return product(
+        "figure1",
+        "Figure 1: what the network sees of the test images, after training with symmetric noise 0.4",
+        losses("CE", "NCE+RCE", "ANL-CE", "JAL-CE"),
+        noises("symmetric 0.4"),
+        {**data, "settings": settings},
+        seeds=(123,),
+        keep=("features",),
+    )
+
+
+def _figure3(settings: str, data: Words) -> Grid:
+    return product(
+        "figure3",
+        "Figure 3: how sure CE and JAL-CE are of right and of wrong labels, symmetric noise 0.4",
+        losses("CE", "JAL-CE"),
+        noises("symmetric 0.4"),
+        {**data, "settings": settings},
+        seeds=(123,),
+        keep=("histograms",),
+    )
 
 
 def _figure2(settings: str, data: Words) -> Grid:
@@ -40,6 +64,16 @@ def _figure4(settings: str, data: Words) -> Grid:
 
 
 GRIDS: dict[str, Versions] = {
+    "figure1": {
+        "full": lambda settings: _figure1(settings, {"dataset": "cifar10"}),
+        "laptop": lambda settings: _figure1(settings, LAPTOP),
+        "quick": lambda settings: _figure1(settings, QUICK),
+    },
+    "figure3": {
+        "full": lambda settings: _figure3(settings, {"dataset": "cifar10"}),
+        "laptop": lambda settings: _figure3(settings, LAPTOP),
+        "quick": lambda settings: _figure3(settings, QUICK),
+    },
     "figure2": {
         "full": lambda settings: _figure2(settings, {"dataset": "cifar10"}),
         "laptop": lambda settings: _figure2(settings, LAPTOP),

@@ -40,6 +40,8 @@ class Grid:
         the number of the paper's table that this is.
     test_sets
         of columns that show another than the main test set: which.
+    keep
+        what each run keeps besides its Record (`jal.training.observe.ARTIFACTS`).
     """
 
     name: str
@@ -51,6 +53,7 @@ class Grid:
     seeds: tuple[int, ...] = SEEDS
     table: int | None = None
     test_sets: Mapping[str, str] = field(default_factory=dict)
+    keep: tuple[str, ...] = ()
 
     def runs(self, cell: Cell, seeds: Iterable[int] | None = None) -> list[RunSpec]:
         """The runs of one cell, by seed."""
@@ -149,6 +152,7 @@ def product(
     table: int | None = None,
     without: Callable[[str, str], bool] = lambda row, column: False,
     test_sets: Mapping[str, str] | None = None,
+    keep: tuple[str, ...] = (),
 ) -> Grid:
     """The grid whose cells are a row's words with a column's and what all have in common.
 
@@ -186,6 +190,7 @@ def product(
         seeds=seeds,
         table=table,
         test_sets=test_sets or {},
+        keep=keep,
     )
 
 
