@@ -30,6 +30,8 @@ LINES: dict[str, dict[str, Any]] = {
     "NCE": {"color": "#8C510A", "linestyle": "-"},
     "MAE": {"color": "#CC79A7", "linestyle": "-"},
     "NCE+RCE": {"color": "#009E73", "linestyle": "-"},
+    "NCE+AGCE": {"color": "#009E73", "linestyle": (0, (3, 1.2))},
+    "GCE": {"color": "#E69F00", "linestyle": "-"},
     "ANL-CE": {"color": "#6E6E6E", "linestyle": "-"},
     "ANL-FL": {"color": "#6E6E6E", "linestyle": (0, (3, 1.2))},
 }

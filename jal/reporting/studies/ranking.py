@@ -1,0 +1,272 @@
+"""Does the ranking hold: the losses' order under the recipe, and under each change of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from scipy.stats import kendalltau, rankdata
+
+from jal.errors import InputError, unknown
+from jal.reporting.claims import Summary, top_two
+from jal.reporting.figures import line
+from jal.reporting.records import GridRecords, difference, mean_std
+from jal.reporting.wording import listed, number, plus_minus
+
+RECIPE = "the recipe"
+"""The column that the others are changes of."""
+
+Accuracies = Mapping[str, Sequence[float]]
+"""By loss."""
+
+_NUMBERS = ("kendall", "by_seed", "by_seed_std")
+_COUNTS = ("losses", "left_out", "n", "top_two_shared", "pairs", "turned", "turned_clearly")
+
+
+def tau(column: Mapping[str, float], other: Mapping[str, float]) -> float:
+    """Kendall's tau-b of the order of the losses that both have; NaN for fewer than two, and where all are equal."""
+    both = [loss for loss in column if loss in other]
+    one, two = ([values[loss] for loss in both] for values in (column, other))
+    if len(set(one)) < 2 or len(set(two)) < 2:
+        return math.nan
+    return float(kendalltau(one, two).statistic)
+
+
+def agreement(records: GridRecords, baseline: str = RECIPE) -> pd.DataFrame:
+    """The order of the rows in each column, beside their order in the column `baseline`.
+
+    Only rows with runs in both columns are compared.
+
+    Returns
+    -------
+    a frame with a row for each other column, and the columns column; losses (how many are compared), left_out (rows
+    that lack runs in either); n (the fewest runs of a cell); kendall (tau-b of the means' order); by_seed, by_seed_std
+    (the same of the runs of one seed, over the seeds that all of them have); best (here), best_before; same_best;
+    top_two_shared (of the two best means, how many are the two best there: 0 to 2); pairs (of losses), turned (those
+    whose means are the other way round) and turned_clearly (Welch's 95 % intervals exclude 0 on both sides). Missing
+    where fewer than two losses can be compared.
+
+    Raises
+    ------
+    InputError
+        for a baseline that is no column of the grid.
+    """
+    if baseline not in records.grid.columns:
+        raise unknown("column of the grid", baseline, records.grid.columns)
+    rows = []
+    for column in records.grid.columns:
+        if column == baseline:
+            continue
+        both = [row for row in records.grid.rows if records.runs(row, column) and records.runs(row, baseline)]
+        then, now = ({row: records.values(row, c) for row in both} for c in (baseline, column))
+        found: dict[str, Any] = {
+            "column": column,
+            "losses": len(both),
+            "left_out": len(records.grid.rows) - len(both),
+            "n": min((len(values) for side in (then, now) for values in side.values()), default=0),
+        }
+        if len(both) > 1:
+            found |= _compared(then, now)
+            taus = [tau(*sides) for sides in _by_seed(records, both, (baseline, column))]
+            found["by_seed"], found["by_seed_std"] = mean_std(
+                [value for value in taus if not math.isnan(value)]
+            )
+        rows.append(found)
+    texts = dict.fromkeys(("column", "best", "best_before"), "string")
+    columns = ["column", *_COUNTS[:3], *_NUMBERS, "best", "best_before", "same_best", *_COUNTS[3:]]
+    return pd.DataFrame(rows, columns=columns).astype(
+        texts
+        | dict.fromkeys(_NUMBERS, "float64")
+        | dict.fromkeys(_COUNTS, "Int64")
+        | {"same_best": "boolean"}
+    )
+
+
+def _compared(then: Accuracies, now: Accuracies) -> dict[str, Any]:
+    before, after = ({loss: mean_std(values)[0] for loss, values in side.items()} for side in (then, now))
+    firsts = [_best(side) for side in (after, before)]
+    tops = [set(top_two(_summaries(side))) for side in (then, now)]
+    turned = [
+        _turned(difference(then[a], then[b]), difference(now[a], now[b])) for a, b in combinations(before, 2)
+    ]
+    return {
+        "kendall": tau(before, after),
+        "best": " or ".join(firsts[0]),
+        "best_before": " or ".join(firsts[1]),
+        "same_best": firsts[0] == firsts[1],
+        "top_two_shared": min(2, len(tops[0] & tops[1])),
+        "pairs": len(turned),
+        "turned": sum(any(found) for found in turned),
+        "turned_clearly": sum(all(found) for found in turned),
+    }
+
+
+def _best(means: Mapping[str, float]) -> list[str]:
+    return [loss for loss, mean in means.items() if mean == max(means.values())]
+
+
+def _summaries(runs: Accuracies) -> dict[str, Summary]:
+    return {loss: Summary(mean_std(values)[0], None, len(values)) for loss, values in runs.items()}
+
+
+def _turned(then: Sequence[float], now: Sequence[float]) -> tuple[bool, bool]:
+    """Whether two differences have opposite signs, and whether both intervals exclude 0 besides."""
+    turned = then[0] * now[0] < 0
+    return turned, turned and all(low * high > 0 for _, low, high in (then, now))
+
+
+def _by_seed(
+    records: GridRecords, rows: Sequence[str], columns: Sequence[str]
+) -> list[list[dict[str, float]]]:
+    """For each seed that all cells have, the accuracies of the rows in each of the columns."""
+    cells = {(row, column): records.runs(row, column) for row in rows for column in columns}
+    return [
+        [{row: cells[row, column][seed].accuracy for row in rows} for column in columns]
+        for seed in records.seeds
+        if all(seed in runs for runs in cells.values())
+    ]
+
+
+def between_seeds(records: GridRecords, column: str = RECIPE) -> tuple[float, int]:
+    """Kendall's tau between the orders that two seeds give under one column: what chance alone does to a ranking.
+
+    Returns
+    -------
+    the mean over all pairs of seeds that all rows with runs there have, and the number of pairs; NaN and 0 for none.
+
+    Raises
+    ------
+    InputError
+        for a column that the grid has not.
+    """
+    if column not in records.grid.columns:
+        raise unknown("column of the grid", column, records.grid.columns)
+    rows = [row for row in records.grid.rows if records.runs(row, column)]
+    orders = [order for (order,) in _by_seed(records, rows, [column])] if len(rows) > 1 else []
+    taus = [value for pair in combinations(orders, 2) if not math.isnan(value := tau(*pair))]
+    return mean_std(taus)[0], len(taus)
+
+
+def bump_chart(records: GridRecords) -> Figure:
+    """The rank of each loss's mean in each column, 1 at the top; equal means share the mean of their ranks.
+
+    A rank says something only among the same losses: the columns shown are those in which every loss has runs that has
+    any in the first column.
+
+    Raises
+    ------
+    InputError
+        where there are not two losses with two columns.
+    """
+    shown, columns = _ranked_together(records)
+    if len(shown) < 2 or len(columns) < 2:
+        raise InputError("no two columns have runs of the same two losses: run more of the grid first")
+    ranks = {
+        column: rankdata([-mean_std(records.values(loss, column))[0] for loss in shown]) for column in columns
+    }
+    figure: Figure
+    figure, axes = plt.subplots(figsize=(2.6 + 1.0 * len(columns), 1.0 + 0.38 * len(shown)))
+    for i, loss in enumerate(shown):
+        order = records.grid.rows.index(loss)
+        height = [ranks[column][i] for column in columns]
+        axes.plot(range(len(columns)), height, marker="o", **line(loss, order))
+        axes.annotate(
+            loss,
+            (len(columns) - 1, height[-1]),
+            xytext=(8, 0),
+            textcoords="offset points",
+            va="center",
+            color=line(loss, order)["color"],
+            annotation_clip=False,
+        )
+    axes.set_xticks(range(len(columns)), [column.replace(" ", "\n", 1) for column in columns])
+    axes.set_yticks(range(1, len(shown) + 1))
+    axes.set(ylabel="rank", xlim=(-0.2, len(columns) - 0.1), ylim=(len(shown) + 0.4, 0.6))
+    axes.grid(axis="x", visible=False)
+    return figure
+
+
+def _ranked_together(records: GridRecords) -> tuple[list[str], list[str]]:
+    first = records.grid.columns[0]
+    losses = [row for row in records.grid.rows if records.runs(row, first)]
+    return losses, [c for c in records.grid.columns if all(records.runs(row, c) for row in losses)]
+
+
+def table(records: GridRecords, baseline: str = RECIPE) -> pd.DataFrame:
+    """`agreement` as text: a row for each change; nothing where fewer than two losses can be compared.
+
+    Raises
+    ------
+    InputError
+        as `agreement`.
+    """
+    rows = {}
+    for row in agreement(records, baseline).itertuples():
+        known = not pd.isna(row.pairs)
+        rows[row.column] = {
+            "losses compared": f"{row.losses} of {row.losses + row.left_out}",
+            "Kendall's tau": number(row.kendall, 2),
+            "the best": row.best if known else "",
+            "of the two best": f"{row.top_two_shared} of 2" if known else "",
+            "pairs turned (clearly)": f"{row.turned} of {row.pairs} ({row.turned_clearly})" if known else "",
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def in_words(records: GridRecords, baseline: str = RECIPE) -> str:
+    """As a Markdown list: what chance does to the ranking, and then what each change does.
+
+    Raises
+    ------
+    InputError
+        as `agreement`.
+    """
+    chance, pairs = between_seeds(records, baseline)
+    lines = []
+    if pairs:
+        lines.append(
+            f"- **{baseline}, another seed**: Kendall's tau of the losses' order is {chance:.2f} on average over "
+            f"{pairs} pairs of seeds."
+        )
+    for row in agreement(records, baseline).itertuples():
+        if pd.isna(row.pairs):
+            lines.append(f"- **{row.column}**: not run of two losses that {baseline} has.")
+            continue
+        order = "" if math.isnan(row.kendall) else f"tau {row.kendall:.2f}"
+        if order and not math.isnan(row.by_seed_std):
+            order += f" (seed by seed {plus_minus(row.by_seed, row.by_seed_std, 2)})"
+        best = (
+            f"{row.best} stays the best"
+            if row.same_best
+            else f"{row.best} is the best in place of {row.best_before}"
+        )
+        turned = f"{row.turned} of {row.pairs} pairs turn round, {row.turned_clearly} of them beyond both intervals"
+        parts = [order or "no order", best, f"{row.top_two_shared} of the two best stay", turned]
+        missing = f" {row.left_out} of {row.losses + row.left_out} losses lack runs." if row.left_out else ""
+        lines.append(f"- **{row.column}**: {'; '.join(parts)}.{missing}")
+    return "\n".join(lines)
+
+
+def stability(records: GridRecords, baseline: str = RECIPE) -> str:
+    """In one sentence: under how many changes the best stays the best, and the two best the two best.
+
+    Raises
+    ------
+    InputError
+        as `agreement`.
+    """
+    frame = agreement(records, baseline)
+    whole = frame[frame["pairs"].notna() & frame["left_out"].eq(0)]
+    if whole.empty:
+        return f"No change has runs of all {len(records.grid.rows)} losses yet."
+    first, both = int(whole["same_best"].sum()), int(whole["top_two_shared"].eq(2).sum())
+    changes = listed(whole["column"])
+    return (
+        f"Of {len(whole)} of {len(frame)} changes with runs of all {len(records.grid.rows)} losses ({changes}) the "
+        f"best loss stays the best in {first}, and the two best stay the two best in {both}."
+    )

@@ -1,0 +1,42 @@
+"""How tables and sentences write a number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+
+def number(value: float, digits: int = 1) -> str:
+    """ "1.2", "−0.4", and 0 without a sign; nothing for a missing value."""
+    if math.isnan(value):
+        return ""
+    # Adding 0.0 makes 0.0 of -0.0.
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
+
+
+def plus_minus(mean: float, std: float = math.nan, digits: int = 1) -> str:
+    """ "81.5 ± 2.1"; the mean alone where there is no deviation, nothing where there is no mean."""
+    return number(mean, digits) + ("" if math.isnan(std) else f" ± {number(std, digits)}")
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """ "+1.2", "−0.4", and 0 without a sign; nothing for a missing value."""
+    return ("+" if value > 0 and round(value, digits) else "") + number(value, digits)
+
+
+def with_interval(value: float, low: float, high: float, digits: int = 1) -> str:
+    """ "+1.2 [−0.4, +2.8]"; the signed value alone where there is no interval, nothing for a missing value."""
+    if math.isnan(low):
+        return signed(value, digits)
+    return f"{signed(value, digits)} [{signed(low, digits)}, {signed(high, digits)}]"
+
+
+def share(value: float) -> str:
+    """A share as per cent, e.g. "12 %"; nothing for a missing one."""
+    return "" if math.isnan(value) else f"{100 * value:.0f} %"
+
+
+def listed(parts: Iterable[str]) -> str:
+    """ "a, b and c"; nothing for none."""
+    *most, last = list(parts) or [""]
+    return f"{', '.join(most)} and {last}" if most else last

@@ -1,0 +1,194 @@
+"""Does the ranking hold: orders that are known, with runs missing, one seed and ties."""
+
+import math
+
+import pytest
+from matplotlib import pyplot as plt
+
+from jal.errors import InputError
+from jal.experiments.grids import get
+from jal.reporting.figures import style
+from jal.reporting.studies.ranking import (
+    agreement,
+    between_seeds,
+    bump_chart,
+    in_words,
+    stability,
+    table,
+    tau,
+)
+from tests.reporting.filled import filled
+
+GRID = get("ranking", profile="quick")
+LOSSES = GRID.rows
+CHANGES = GRID.columns[1:]
+PLACE = {loss: i for i, loss in enumerate(LOSSES)}
+
+
+def tenth(seed):
+    return (seed - 124) / 10
+
+
+def swapped(*losses):
+    """Accuracies that rise down the rows, two losses with each other's."""
+    order = dict(PLACE)
+    if losses:
+        order[losses[0]], order[losses[1]] = PLACE[losses[1]], PLACE[losses[0]]
+    return lambda row, seed: 80.0 + order[row] + tenth(seed)
+
+
+def under(changes):
+    """The grid filled: the rising order but where a column has its own."""
+    rising = swapped()
+    return filled(GRID, lambda row, column, seed: changes.get(column, rising)(row, seed))
+
+
+def test_tau_by_hand():
+    one = {"a": 1.0, "b": 2.0, "c": 3.0}
+    assert tau(one, one) == 1.0
+    assert tau(one, {"a": 3.0, "b": 2.0, "c": 1.0}) == -1.0
+    assert tau(one, {"a": 1.0, "b": 3.0, "c": 2.0, "d": 9.0}) == pytest.approx(1 / 3)
+    assert tau(one, {"a": 1.0, "b": 1.0, "c": 2.0}) == pytest.approx(2 / math.sqrt(3 * 2))
+    assert math.isnan(tau(one, {"a": 1.0})) and math.isnan(tau(one, {"a": 1.0, "b": 1.0}))
+
+
+def test_the_same_order_agrees_wholly():
+    frame = agreement(under({}))
+    assert frame["column"].tolist() == list(CHANGES)
+    for name, value in {"kendall": 1, "by_seed": 1, "by_seed_std": 0}.items():
+        assert frame[name].tolist() == pytest.approx([value] * 6)
+    assert frame["best"].tolist() == ["JAL-CE"] * 6 and frame["same_best"].all()
+    assert (
+        (frame["top_two_shared"] == 2).all() and (frame["turned"] == 0).all() and (frame["pairs"] == 15).all()
+    )
+
+
+def test_a_swap_of_the_two_best_keeps_the_two_best():
+    row = agreement(under({"epochs / 2": swapped("ANL-CE", "JAL-CE")})).set_index("column").loc["epochs / 2"]
+    # One of 15 pairs turns.
+    assert row["kendall"] == pytest.approx(13 / 15)
+    assert (row["best"], row["best_before"], row["same_best"]) == ("ANL-CE", "JAL-CE", False)
+    assert (row["top_two_shared"], row["turned"], row["turned_clearly"]) == (2, 1, 1)
+
+
+def test_a_swap_within_the_spread_of_the_seeds_is_not_clear():
+    def close(row, seed):
+        return 80.0 + PLACE[row] + 5 * tenth(seed) * (1 if PLACE[row] % 2 else -1)
+
+    def other(row, seed):
+        return close({"ANL-CE": "JAL-CE", "JAL-CE": "ANL-CE"}.get(row, row), seed)
+
+    records = filled(
+        GRID, lambda row, column, seed: other(row, seed) if column == "width / 2" else close(row, seed)
+    )
+    row = agreement(records).set_index("column").loc["width / 2"]
+    assert (row["turned"], row["turned_clearly"]) == (1, 0)
+
+
+def test_only_losses_with_runs_on_both_sides_are_compared():
+    def run(row, column, seed):
+        return None if (row, column) == ("JAL-CE", "epochs x 2") else swapped()(row, seed)
+
+    frame = agreement(filled(GRID, run)).set_index("column")
+    assert frame.loc["epochs x 2", ["losses", "left_out", "best"]].tolist() == [5, 1, "ANL-CE"]
+    assert frame.loc["epochs / 2", ["losses", "left_out"]].tolist() == [6, 0]
+    assert "1 of 6 losses lack runs." in in_words(filled(GRID, run))
+
+
+def test_without_two_losses_nothing_is_compared():
+    def run(row, column, seed):
+        return swapped()(row, seed) if column == "the recipe" or row == "CE" else None
+
+    frame = agreement(filled(GRID, run))
+    assert frame["losses"].tolist() == [1] * 6
+    assert frame[["kendall", "best", "same_best", "pairs", "turned"]].isna().all(axis=None)
+    text = in_words(filled(GRID, run))
+    assert text.count("not run of two losses that the recipe has.") == 6
+    assert stability(filled(GRID, run)) == "No change has runs of all 6 losses yet."
+
+
+def test_nothing_run():
+    records = filled(GRID, lambda *run: None)
+    assert between_seeds(records)[1] == 0
+    assert in_words(records).count("not run of two losses") == 6
+
+
+def test_one_seed_has_an_order_and_no_spread():
+    records = filled(GRID, lambda row, column, seed: swapped()(row, seed) if seed == 123 else None)
+    row = agreement(records).iloc[0]
+    assert (row["kendall"], row["by_seed"], row["n"]) == (pytest.approx(1), pytest.approx(1), 1)
+    assert math.isnan(row["by_seed_std"]) and row["turned_clearly"] == 0
+    assert between_seeds(records)[1] == 0
+    assert "another seed" not in in_words(records) and "seed by seed" not in in_words(records)
+
+
+def test_ties_share_the_first_place():
+    records = under({"epochs x 2": lambda row, seed: 80.0})
+    row = agreement(records).set_index("column").loc["epochs x 2"]
+    assert row["best"] == " or ".join(LOSSES) and not row["same_best"] and math.isnan(row["kendall"])
+    assert (row["top_two_shared"], row["turned"]) == (2, 0)
+    assert "- **epochs x 2**: no order;" in in_words(records)
+
+
+def test_what_another_seed_does_to_the_ranking():
+    def run(row, column, seed):
+        return swapped("ANL-CE", "JAL-CE")(row, seed) if seed == 125 else swapped()(row, seed)
+
+    value, pairs = between_seeds(filled(GRID, run))
+    assert pairs == 3 and value == pytest.approx((1 + 2 * 13 / 15) / 3)
+    assert in_words(filled(GRID, run)).splitlines()[0] == (
+        "- **the recipe, another seed**: Kendall's tau of the losses' order is 0.91 on average over 3 pairs of seeds."
+    )
+
+
+def test_unknown_columns_are_refused():
+    with pytest.raises(InputError, match="unknown column of the grid 'recipe': did you mean 'the recipe'"):
+        agreement(under({}), "recipe")
+    with pytest.raises(InputError, match="unknown column of the grid"):
+        between_seeds(under({}), "recipe")
+
+
+def test_sentences_and_table_hold_the_numbers():
+    records = under({"epochs / 2": swapped("ANL-CE", "JAL-CE"), "width x 2": swapped("CE", "JAL-CE")})
+    lines = in_words(records).splitlines()
+    assert lines[3] == (
+        "- **epochs / 2**: tau 0.87 (seed by seed 0.87 ± 0.00); ANL-CE is the best in place of JAL-CE; 2 of the two "
+        "best stay; 1 of 15 pairs turn round, 1 of them beyond both intervals."
+    )
+    assert stability(records) == (
+        f"Of 6 of 6 changes with runs of all 6 losses ({', '.join(CHANGES[:-1])} and {CHANGES[-1]}) the best loss "
+        "stays the best in 4, and the two best stay the two best in 5."
+    )
+    assert table(records).loc["epochs / 2"].tolist() == ["6 of 6", "0.87", "ANL-CE", "2 of 2", "1 of 15 (1)"]
+
+
+def test_the_chart_has_each_losses_ranks():
+    with plt.rc_context():
+        style()
+        figure = bump_chart(under({"epochs / 2": swapped("ANL-CE", "JAL-CE")}))
+    (axes,) = figure.axes
+    ranks = {
+        text.get_text(): list(line.get_ydata()) for line, text in zip(axes.lines, axes.texts, strict=True)
+    }
+    assert ranks["JAL-CE"] == [1, 1, 1, 2, 1, 1, 1]
+    assert ranks["ANL-CE"] == [2, 2, 2, 1, 2, 2, 2]
+    assert ranks["CE"] == [6] * 7
+    plt.close(figure)
+
+
+def test_the_chart_leaves_out_columns_that_lack_a_loss():
+    def run(row, column, seed):
+        if row == "GCE" or (row, column) == ("CE", "epochs x 2"):
+            return None
+        return swapped()(row, seed)
+
+    figure = bump_chart(filled(GRID, run))
+    (axes,) = figure.axes
+    assert len(axes.lines) == 5 and {len(line.get_ydata()) for line in axes.lines} == {6}
+    assert "epochs\nx 2" not in [tick.get_text() for tick in axes.get_xticklabels()]
+    plt.close(figure)
+
+
+def test_a_chart_of_one_column_is_refused():
+    with pytest.raises(InputError, match="no two columns have runs of the same two losses"):
+        bump_chart(filled(GRID, lambda row, column, seed: 80.0 if column == "the recipe" else None))

@@ -1,0 +1,128 @@
+"""How much training a loss needs: from which number of epochs on it is ahead, and what is not run."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+from scipy.stats import ttest_ind
+
+from jal.errors import InputError
+from jal.experiments.grids import get
+from jal.reporting.studies.training_length import chart, in_words, leads, overtaking, table
+from tests.reporting.filled import filled
+
+GRID = get("epochs", profile="quick")
+LENGTHS = (5, 10, 20, 40, 80)
+# What JAL-CE has over CE at each length; ANL-CE is never ahead at the end, NCE+RCE always.
+JAL = {5: -20.0, 10: 3.0, 20: -1.0, 40: 0.1, 80: 4.0}
+ANL = {5: 5.0, 10: 5.0, 20: 5.0, 40: 5.0, 80: -1.0}
+
+
+def accuracy(row, column, seed):
+    epochs, loss = int(column.split()[0]), row.split(",")[0]
+    lead = {"CE": 0.0, "NCE+RCE": 2.0, "ANL-CE": ANL[epochs], "JAL-CE": JAL[epochs]}[loss]
+    return 60.0 + lead + (seed - 124) / 2
+
+
+@pytest.fixture
+def records():
+    return filled(GRID, accuracy)
+
+
+def test_the_lead_at_each_length(records):
+    frame = leads(records).set_index(["noise", "loss"])
+    jal = frame.loc[("symmetric 0.6", "JAL-CE")]
+    assert jal["epochs"].tolist() == list(LENGTHS)
+    assert jal["difference"].tolist() == pytest.approx(list(JAL.values()))
+    interval = ttest_ind([40.5, 40.0, 39.5], [60.5, 60.0, 59.5], equal_var=False).confidence_interval()
+    assert jal.iloc[0][["low", "high"]].tolist() == pytest.approx([interval.low, interval.high])
+    assert set(frame.index.get_level_values("loss")) == {"NCE+RCE", "ANL-CE", "JAL-CE"}
+    assert (frame["n"] == 3).all() and (frame["n_over"] == 3).all()
+
+
+def test_ahead_means_from_there_on(records):
+    frame = overtaking(leads(records)).set_index(["noise", "loss"])
+    for noise in ("symmetric 0.6", "asymmetric 0.4"):
+        assert frame.loc[(noise, "NCE+RCE"), ["from_epochs", "clearly_from"]].tolist() == [5, 5]
+        assert frame.loc[(noise, "JAL-CE"), ["from_epochs", "clearly_from"]].tolist() == [40, 80]
+        assert frame.loc[(noise, "ANL-CE"), ["from_epochs", "clearly_from"]].isna().all()
+    assert (frame["longest"] == 80).all() and (frame["not_run"] == 0).all()
+
+
+def test_an_equal_accuracy_is_not_ahead():
+    frame = overtaking(leads(filled(GRID, lambda *run: 60.0)))
+    assert frame["from_epochs"].isna().all()
+
+
+def test_lengths_that_are_not_run_are_left_out_and_counted():
+    def run(row, column, seed):
+        return (
+            None
+            if column in ("5 epochs", "80 epochs") or row.startswith("ANL-CE")
+            else accuracy(row, column, seed)
+        )
+
+    records = filled(GRID, run)
+    frame = overtaking(leads(records)).set_index(["noise", "loss"])
+    jal = frame.loc[("symmetric 0.6", "JAL-CE")]
+    assert jal[["lengths", "not_run", "longest", "from_epochs"]].tolist() == [3, 2, 40, 40]
+    assert pd.isna(jal["clearly_from"])
+    assert frame.loc[("symmetric 0.6", "ANL-CE"), ["longest", "from_epochs"]].isna().all()
+    line = in_words(records).splitlines()[0]
+    assert "JAL-CE from 40 epochs on (not beyond an interval; 3 of 5 lengths compared)" in line
+    assert line.endswith("Not compared: ANL-CE.")
+
+
+def test_nothing_run():
+    records = filled(GRID, lambda *run: None)
+    assert in_words(records).splitlines() == [
+        "- **symmetric 0.6**: not run.",
+        "- **asymmetric 0.4**: not run.",
+    ]
+    assert (table(leads(records)) == "").all(axis=None)
+    with pytest.raises(InputError, match="no length has runs of CE and of another loss"):
+        chart(leads(records))
+
+
+def test_one_seed_has_leads_without_intervals():
+    records = filled(GRID, lambda row, column, seed: accuracy(row, column, seed) if seed == 123 else None)
+    frame = leads(records)
+    assert frame["low"].isna().all()
+    assert overtaking(frame)["clearly_from"].isna().all()
+    assert table(frame).loc[("symmetric 0.6", "JAL-CE"), 5] == "−20.0"
+    plt.close(chart(frame))
+
+
+def test_the_sentence_holds_the_numbers(records):
+    assert in_words(records).splitlines()[0] == (
+        "- **symmetric 0.6**: CE is beaten by NCE+RCE from 5 epochs on (beyond the interval); ANL-CE not for good up "
+        "to 80 epochs; JAL-CE from 40 epochs on (beyond the interval from 80)."
+    )
+
+
+def test_another_loss_to_beat(records):
+    frame = leads(records, "JAL-CE").set_index(["noise", "loss"])
+    assert frame.loc[("symmetric 0.6", "CE"), "difference"].tolist() == pytest.approx(
+        [-v for v in JAL.values()]
+    )
+    with pytest.raises(InputError, match="unknown loss of the grid 'MAE'"):
+        leads(records, "MAE")
+
+
+def test_a_grid_of_one_length_is_refused():
+    with pytest.raises(InputError, match="names no number of epochs"):
+        leads(filled(get("regulariser", profile="quick"), lambda *run: 60.0))
+
+
+def test_the_figure_draws_the_leads(records):
+    figure = chart(leads(records))
+    left, right = figure.axes
+    assert [ax.get_title() for ax in figure.axes] == ["symmetric 0.6", "asymmetric 0.4"]
+    drawn = [container.lines[0].get_ydata() for container in left.containers]
+    assert any(np.allclose(values, list(JAL.values())) for values in drawn) and len(drawn) == 3
+    assert right.get_xscale() == "log"
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["NCE+RCE", "ANL-CE", "JAL-CE"]
+    assert not math.isnan(left.get_ylim()[0])
+    plt.close(figure)

@@ -1,0 +1,39 @@
+"""Numbers as tables and sentences write them."""
+
+import math
+
+import pytest
+
+from jal.reporting.wording import listed, number, plus_minus, share, signed, with_interval
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "with_sign"),
+    [
+        (1.25, "1.2", "+1.2"),
+        (-0.44, "−0.4", "−0.4"),
+        (-0.04, "0.0", "0.0"),
+        (0.04, "0.0", "0.0"),
+        (math.nan, "", ""),
+    ],
+)
+def test_numbers_have_a_sign_only_where_they_show_one(value, text, with_sign):
+    assert (number(value), signed(value)) == (text, with_sign)
+
+
+def test_what_is_missing_is_left_out():
+    assert plus_minus(81.5, 2.12) == "81.5 ± 2.1"
+    assert plus_minus(81.5) == "81.5"
+    assert plus_minus(math.nan) == ""
+    assert with_interval(1.0, -0.4, 2.44) == "+1.0 [−0.4, +2.4]"
+    assert with_interval(1.0, math.nan, math.nan) == "+1.0"
+    assert (share(0.124), share(math.nan)) == ("12 %", "")
+
+
+def test_lists():
+    assert [listed(parts) for parts in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == [
+        "",
+        "a",
+        "a and b",
+        "a, b and c",
+    ]
