@@ -236,7 +236,7 @@ class Training:
     def passes(self, images: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Features and logits of images as they are, some at a time, by the network as it is tested."""
         self.model.eval()
-        for some in images.split(self.tested_at_a_time):
+        for some in torch.split(images, self.tested_at_a_time):
             with self._mixed():
                 features = self.model.features(self._normalised(some))
                 yield features, self.model.head(features).to(self.dtype)
@@ -246,7 +246,7 @@ class Training:
         self.test.zero_()
         truth = self.data.test_labels
         noisy = truth if self.validation is None else self.validation
-        parts = (labels.split(self.tested_at_a_time) for labels in (truth, noisy))
+        parts = (torch.split(labels, self.tested_at_a_time) for labels in (truth, noisy))
         for (_, scores), labels, given in zip(self.passes(self.data.test_images), *parts, strict=True):
             guesses = scores.argmax(1)
             self.test += torch.stack(
