@@ -34,7 +34,7 @@ Progress = Callable[[int, Mapping[str, float]], None]
 TESTED_AT_A_TIME = 2000
 """Images that fill a GPU."""
 
-TESTED_AT_A_TIME_ON_CPU = 250
+TESTED_AT_A_TIME_ON_CPU = 125
 """Images that take no more memory than a step."""
 
 

@@ -38,7 +38,7 @@ def compiled(network: nn.Module) -> Callable[..., torch.Tensor]:
     """The network, compiled for inputs of one shape. On a GPU alone, and it needs a C compiler there.
 
     On a CPU it did not pay: cnn8 on batches of 128 took 8 % longer compiled on one thread, as long on two, and
-    a minute and 0.2 GiB more to begin with.
+    a minute and 0.15 GiB more to begin with.
     """
     return torch.compile(network, dynamic=False)
 
