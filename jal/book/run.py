@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import papermill
 
+from jal import lease
 from jal.checkout import find_root
 from jal.errors import InputError, unknown
+from jal.executors import connect
+from jal.lease import Lease
 
 PROFILES = ("quick", "laptop", "full")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -47,6 +54,7 @@ def run_notebooks(
     *,
     profile: str | None = None,
     jobs: int | None = None,
+    scheduler: str | None = None,
     output: str | Path | None = None,
     root: str | Path | None = None,
     tell: Callable[[str], None] = tell,
@@ -64,6 +72,9 @@ def run_notebooks(
         "quick", "laptop" or "full": the parameter of that name. None leaves the notebooks' own.
     jobs
         Processes at a time; None for one per core. With more than one, each computes on a single thread.
+    scheduler
+        Runs them on a cluster that shares this folder: an address, or a Slurm profile (see
+        `jal.executors.connect`). Its workers say how many run at a time.
     output
         Folder for the executed notebooks, made if need be; None for `runs/notebooks` of the checkout.
     root
@@ -79,8 +90,8 @@ def run_notebooks(
     Raises
     ------
     InputError
-        for an unknown notebook, parameter or profile, for jobs < 1, and for an output folder that is not
-        writable or holds the sources.
+        for an unknown notebook, parameter or profile, for jobs < 1, for an output folder that is not
+        writable or holds the sources, and for a scheduler that does not answer.
     """
     top = find_root(root)
     sources = _sources(top, notebooks)
@@ -88,32 +99,44 @@ def run_notebooks(
     if profile is not None:
         given["profile"] = check_profile(profile)
     values = _values(sources, given, everywhere=notebooks is not None)
+    if scheduler is not None and jobs is not None:
+        raise InputError(
+            f"jobs={jobs} with the scheduler {scheduler}: its workers say how many; leave one out"
+        )
     workers = check_jobs(jobs, len(sources))
     folder = _writable(Path(output) if output is not None else top / "runs" / "notebooks", top)
-    environment = os.environ | (dict.fromkeys(_THREADS, "1") if workers > 1 else {})
-
-    def one(name: str) -> NotebookRun:
-        tell(f"{name}: started")
-        target = folder / f"{name}.ipynb"
-        target.unlink(missing_ok=True)
-        start = time.perf_counter()
-        error = _execute(sources[name], target, values[name], environment, running)
-        return NotebookRun(name, target, time.perf_counter() - start, error)
-
     runs: dict[str, NotebookRun] = {}
-    running: set[subprocess.Popen[bytes]] = set()
-    pool = ThreadPoolExecutor(workers)
-    try:
-        for future in as_completed([pool.submit(one, name) for name in sources]):
-            run = future.result()
-            runs[run.name] = run
+    with ExitStack() as at_the_end:
+        permit = Lease(folder / f".{uuid.uuid4().hex}.json")
+        execute = partial(_execute, permit=permit.file, single=scheduler is not None or workers > 1)
+        if scheduler is None:
+            pool: Executor = ThreadPoolExecutor(workers)
+            execute = partial(execute, tell=tell)
+        else:
+            cluster = connect(scheduler, len(sources), folder / ".slurm")
+            at_the_end.callback(cluster.close)
+            pool = cluster.executor()
+            tell(f"{len(sources)} notebooks go to {scheduler}")
+        at_the_end.callback(pool.shutdown, wait=False)
+        permit.take()
+        # Only an interruption comes to an end with something still to do: it stops without the permit.
+        at_the_end.callback(permit.release)
+        futures = {
+            pool.submit(execute, source, folder / f"{name}.ipynb", values[name]): name
+            for name, source in sources.items()
+        }
+        for future in futures:
+            at_the_end.callback(future.cancel)
+        for future in as_completed(futures):
+            name = futures[future]
+            try:
+                run = future.result()
+            except Exception as error:  # the cluster's: its workers, or the way to them
+                reason = " ".join(f"{type(error).__name__}: {error}".split())
+                run = NotebookRun(name, folder / f"{name}.ipynb", 0.0, reason)
+            runs[name] = run
             end = f"failed: {run.error} ({run.output})" if run.error else "done"
             tell(f"[{len(runs)}/{len(sources)}] {run.name}: {run.seconds:.1f} s, {end}")
-    finally:
-        # Only an interruption comes here with something still to do.
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in list(running):
-            process.kill()
     return [runs[name] for name in sources]
 
 
@@ -181,20 +204,31 @@ def _execute(
     source: Path,
     target: Path,
     values: Mapping[str, object],
-    environment: Mapping[str, str],
-    running: set[subprocess.Popen[bytes]],
-) -> str | None:
+    permit: Path,
+    single: bool,
+    tell: Callable[[str], None] = lambda _: None,
+) -> NotebookRun:
+    """Executes one notebook, on one thread if asked, for as long as the `permit` is held."""
+    name = source.stem
+    if not (source.is_file() and lease.alive(permit)):
+        reason = f"{socket.gethostname()} does not see {source} and {target.parent}: they must be shared"
+        return NotebookRun(name, target, 0.0, reason)
+    tell(f"{name}: started")
+    target.unlink(missing_ok=True)
+    start = time.perf_counter()
+    environment = os.environ | (dict.fromkeys(_THREADS, "1") if single else {})
     command = [sys.executable, "-m", "jal.book.execute", source.name, str(target), json.dumps(values)]
     with tempfile.TemporaryFile("w+", errors="replace") as log:
         # papermill's own `cwd` would change the directory of the whole process.
         with subprocess.Popen(
             command, cwd=source.parent, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log
         ) as process:
-            running.add(process)
-            process.wait()
-            running.discard(process)
-        if process.returncode == 0:
-            return None
+            while process.poll() is None:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(lease.POLL)
+                if not lease.alive(permit):
+                    process.kill()
         log.seek(0)
         lines = [line.strip() for line in log if line.strip()]
-    return lines[-1] if lines else f"its process ended with status {process.returncode}"
+    error = lines[-1] if lines else f"its process ended with status {process.returncode}"
+    return NotebookRun(name, target, time.perf_counter() - start, error if process.returncode else None)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jal.cli.options import Jobs, Profile, Root, named_values
+from jal.cli.options import ClusterAt, Jobs, Profile, Root, named_values
 
 
 def run(
@@ -17,6 +17,7 @@ def run(
     ] = None,
     profile: Annotated[str | None, typer.Option(help="quick, laptop or full.")] = None,
     jobs: Jobs = None,
+    scheduler: ClusterAt = None,
     output: Annotated[Path | None, typer.Option(help="Where the executed notebooks go.")] = None,
     root: Root = None,
 ) -> int:
@@ -28,6 +29,7 @@ def run(
         named_values(parameter or []),
         profile=profile,
         jobs=jobs,
+        scheduler=scheduler,
         output=output,
         root=root,
     )

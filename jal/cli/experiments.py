@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from jal.cli.options import (
+    ClusterAt,
     DataRoot,
     Deterministic,
     Device,
@@ -127,6 +128,7 @@ def sweep(
     ] = None,
     jobs: Jobs = None,
     per_gpu: Annotated[int, typer.Option(help="Runs at a time on each GPU.")] = 1,
+    scheduler: ClusterAt = None,
     results: Results = Path("runs"),
     device: Device = "auto",
     deterministic: Deterministic = False,
@@ -147,6 +149,7 @@ def sweep(
         budget=budget,
         jobs=jobs,
         per_gpu=per_gpu,
+        scheduler=scheduler,
         device=device,
         deterministic=deterministic,
         retry=retry,

@@ -23,6 +23,10 @@ GridProfile = Annotated[
     str, typer.Option(help="full (the paper's dataset), laptop (Fashion-MNIST) or quick (digits).")
 ]
 Results = Annotated[Path, typer.Option(help="The folder of Records.")]
+ClusterAt = Annotated[
+    str | None,
+    typer.Option("--scheduler", help="tcp://host:8786 (dask) or slurm:PROFILE: work on other machines."),
+]
 DataRoot = Annotated[
     Path | None, typer.Option(help="The folder of the datasets' folders; $JAL_DATA if not given.")
 ]

@@ -16,30 +16,28 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 class Pace:
-    """What a run takes on one machine: the median over the Records of the same dataset and network."""
+    """What a run takes: the median over the Records of the same dataset and network on the same hardware."""
 
-    def __init__(self, hardware: str) -> None:
-        self._hardware = hardware
+    def __init__(self) -> None:
         self._epochs: dict[tuple[object, ...], list[float]] = defaultdict(list)
         self._medians: dict[tuple[object, ...], float] = {}
 
     def learn(self, record: Record) -> None:
-        """Takes a Record in, if it was made on this machine's kind of hardware."""
-        if hardware(record.environment) == self._hardware:
-            kind = _kind(record.spec)
-            self._epochs[kind].append(record.timing["seconds"] / record.spec.recipe.epochs)
-            self._medians.pop(kind, None)
+        """Takes a Record in."""
+        kind = _kind(record.spec, hardware(record.environment))
+        self._epochs[kind].append(record.timing["seconds"] / record.spec.recipe.epochs)
+        self._medians.pop(kind, None)
 
-    def epoch(self, spec: RunSpec) -> float | None:
+    def epoch(self, spec: RunSpec, hardware: str) -> float | None:
         """Seconds that an epoch takes; None if no such run has ended yet."""
-        kind = _kind(spec)
+        kind = _kind(spec, hardware)
         if kind in self._epochs and kind not in self._medians:
             self._medians[kind] = median(self._epochs[kind])
         return self._medians.get(kind)
 
-    def run(self, spec: RunSpec) -> float | None:
+    def run(self, spec: RunSpec, hardware: str) -> float | None:
         """Seconds that a run takes; None if no such run has ended yet."""
-        seconds = self.epoch(spec)
+        seconds = self.epoch(spec, hardware)
         return None if seconds is None else seconds * spec.recipe.epochs
 
 
@@ -77,5 +75,5 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def _kind(spec: RunSpec) -> tuple[object, ...]:
-    return spec.dataset, spec.recipe.model, spec.recipe.width, spec.recipe.precision
+def _kind(spec: RunSpec, hardware: str) -> tuple[object, ...]:
+    return hardware, spec.dataset, spec.recipe.model, spec.recipe.width, spec.recipe.precision

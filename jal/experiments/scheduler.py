@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,9 +17,8 @@ from jal.experiments.pace import Pace, duration
 from jal.experiments.record import Record, RecordError
 from jal.experiments.spec import RunSpec
 from jal.experiments.store import Store
-from jal.experiments.workers import Runner, Staff, Worker
-
-"""Of half-finished runs: a folder in the store's."""
+from jal.experiments.workers import Elsewhere, Runner, Staff, Worker
+from jal.lease import Lease
 
 TICK = 0.5
 """Seconds between two looks at the clock, at signals and at what other sweeps have left."""
@@ -28,7 +27,7 @@ STARTUP = 5.0, 60.0
 """Seconds that a run takes to start, as long as that is not known: on the CPU, and where networks are compiled."""
 
 DEATHS = 2
-"""A run whose process died so often has failed."""
+"""A run whose process died so often, with no checkpoint in between, has failed."""
 
 
 @dataclass
@@ -43,8 +42,12 @@ class Scheduler:
         by id: what is done, and the reasons of failures.
     total
         how many runs the sweep is of.
+    permit
+        what the runs being made go on for: given up, it asks them to write a checkpoint and stop.
     stop_at
-        the `time.monotonic()` at which runs are asked to stop.
+        the `time.monotonic()` at which that is.
+    patience
+        seconds that are waited for them; what runs elsewhere and has not stopped by then stops unwatched.
     requested
         whether a signal asked the sweep to stop.
     runner, options
@@ -62,8 +65,10 @@ class Scheduler:
     store: Store
     ledger: Ledger
     staff: Staff
+    permit: Lease
     pace: Pace
     stop_at: float
+    patience: float
     requested: Callable[[], bool]
     runner: Runner
     options: Mapping[str, Any]
@@ -75,10 +80,12 @@ class Scheduler:
     def __post_init__(self) -> None:
         self._running: dict[Future[Record], tuple[Worker, RunSpec, float]] = {}
         self._missing = len(self.waiting)
-        self._deaths: Counter[str] = Counter()
+        self._deaths: Counter[tuple[str, ...]] = Counter()
         self._stillborn = 0
         self._startups: list[float] = []
+        self._elsewhere: dict[str, float] = {}
         self._told_to_wait = self._short_of_time = False
+        self._stopped_at = math.inf
 
     def go(self) -> None:
         """Until all is done, or it is told to stop and all runs have stopped.
@@ -96,29 +103,42 @@ class Scheduler:
                 elif not self._running:
                     break
                 self._wait()
+            # What was not waited for may be done.
+            self.waiting = {id: spec for id, spec in self.waiting.items() if not self._settled(spec)}
             if self._short_of_time:
                 self.stopped = self.stopped or "budget"
         except Exception:
-            self.staff.stop()
+            self.permit.release()
             for future in list(self._running):
                 with suppress(Exception):
                     self._end(future)
             raise
         finally:
+            self.permit.release()
             # Runs are left after a second Ctrl-C alone, which does not wait for them.
             self.staff.close(wait=not self._running)
 
     def _heed(self) -> None:
-        """Signs of life; the signals and the clock."""
-        self.ledger.renew()
+        """The workers, the signals and the clock."""
+        self.staff.look()
         if self.stopped is None:
             if self.requested():
                 self.stopped = "signal"
             elif self._time_left() <= 0:
                 self.stopped = "budget"
+            elif self.staff.gone:
+                self.stopped = "scheduler"
             if self.stopped:
-                self.staff.stop()
-                self.tell(f"stopping ({self.stopped}): {len(self._running)} runs write their checkpoints")
+                self.permit.release()
+                self._stopped_at = time.monotonic()
+                self.tell(
+                    f"stopping ({self.stopped}): {len(self._running)} runs write their checkpoints"
+                    if self.stopped != "scheduler"
+                    else "the connection to the scheduler is lost"
+                )
+        elif time.monotonic() - self._stopped_at > self.patience:
+            for future in self._running:
+                future.cancel()
 
     def _time_left(self) -> float:
         """Seconds until the runs are asked to stop."""
@@ -127,34 +147,34 @@ class Scheduler:
     def _begin(self) -> None:
         """Gives each idle worker a run."""
         busy = {id(worker) for worker, _, _ in self._running.values()}
-        for worker in self.staff.workers:
-            if id(worker) not in busy:
-                spec = self._next()
-                if spec is None:
-                    break
-                future = worker.submit(self.runner, spec, **self.options)
-                self._running[future] = worker, spec, time.monotonic()
-        if self.waiting and not self._running and not self._told_to_wait:
+        idle = [worker for worker in self.staff.workers if id(worker) not in busy]
+        claimed = self.ledger.running() if idle and self.waiting else set()
+        for worker in idle:
+            spec = self._next(worker, claimed)
+            if spec is None:
+                break
+            future = worker.submit(self.runner, spec, **self.options)
+            self._running[future] = worker, spec, time.monotonic()
+        if self.waiting and idle and not self._running and not self._told_to_wait:
             self._told_to_wait = True
             self.tell(f"waiting for {len(self.waiting)} runs that another sweep is making")
 
-    def _next(self) -> RunSpec | None:
-        """The first run that is worth beginning, claimed."""
+    def _next(self, worker: Worker, claimed: set[str]) -> RunSpec | None:
+        """The first run that is worth beginning and that nobody makes."""
         for id, spec in list(self.waiting.items()):
-            if self._shortest(spec) > self._time_left():
+            if self._shortest(spec, worker) > self._time_left():
                 del self.waiting[id]
                 self._short_of_time = True
-            elif self.ledger.claim(id):
+            elif id not in claimed and self._elsewhere.get(id, 0.0) < time.monotonic():
                 del self.waiting[id]
                 if not self._settled(spec):
                     return spec
-                self.ledger.release(id)
         return None
 
-    def _shortest(self, spec: RunSpec) -> float:
+    def _shortest(self, spec: RunSpec, worker: Worker) -> float:
         """Seconds to a run's first checkpoint: its start, the compilation of its network included, and an epoch."""
-        unknown = STARTUP[self.staff.device != "cpu"]
-        return max(self._startups, default=unknown) + (self.pace.epoch(spec) or 0.0)
+        unknown = STARTUP[worker.device != "cpu"]
+        return max(self._startups, default=unknown) + (self.pace.epoch(spec, worker.hardware) or 0.0)
 
     def _settled(self, spec: RunSpec) -> bool:
         """Whether another sweep has done it meanwhile, or failed to."""
@@ -173,30 +193,30 @@ class Scheduler:
             time.sleep(TICK)
             return
         ended, _ = wait(self._running, TICK, FIRST_COMPLETED)
+        ended |= {f for f, (worker, _, _) in self._running.items() if worker.lost or f.cancelled()}
         for future in ended:
             self._end(future)
 
     def _end(self, future: Future[Record]) -> None:
         """A run that has ended, in whatever way."""
-        import torch
-
         worker, spec, began = self._running.pop(future)
+        if worker.lost and not future.done():
+            future.cancel()
+            self._died(worker, spec)
+            return
         try:
-            record = future.result()
-            self._keep(record, time.monotonic() - began)
-        except Stopped:
+            self._keep(future.result(), time.monotonic() - began)
+        except (Stopped, CancelledError):  # cancelled: with the connection to the workers
+            self._again(spec)
+        except Elsewhere:
+            self._elsewhere[spec.id] = time.monotonic() + TICK
             self._again(spec)
         except BrokenExecutor:
             self._died(worker, spec)
-        except (TrainingError, MemoryError, torch.OutOfMemoryError) as error:
-            self._fail(spec, " ".join(str(error).split()) or type(error).__name__)
-        finally:
-            self.ledger.release(spec.id)
+        except TrainingError as error:
+            self._fail(spec, str(error))
 
     def _keep(self, record: Record, seconds: float) -> None:
-        self.store.put(record)
-        self.ledger.forgive(record.id)
-        shutil.rmtree(self.store.checkpoints / record.id, ignore_errors=True)
         self.records[record.id] = record
         self.ran.append(record.id)
         self.pace.learn(record)
@@ -216,8 +236,9 @@ class Scheduler:
 
     def _died(self, worker: Worker, spec: RunSpec) -> None:
         """The worker's process was killed, perhaps by the system for want of memory."""
+        reached = spec.id, *sorted(map(str, (self.store.checkpoints / spec.id).glob("*")))
         if worker.started():
-            self._deaths[spec.id] += 1
+            self._deaths[reached] += 1
         else:
             self._stillborn += 1
             if self._stillborn > DEATHS:
@@ -225,30 +246,34 @@ class Scheduler:
                     "the processes of the workers die while they start: in a script, guard the call with "
                     'if __name__ == "__main__", or take jobs=1'
                 )
-        if self._deaths[spec.id] >= DEATHS:
-            self._fail(spec, f"its process was killed {DEATHS} times: is there memory for so many jobs?")
+        if self._deaths[reached] >= DEATHS:
+            reason = f"its process was killed {DEATHS} times: is there memory for so many jobs?"
+            self.ledger.fail(spec.id, reason, self.options["commit"][0])
+            self._fail(spec, reason)
         else:
             self._again(spec)
         if self.stopped is None:
             worker.restart()
 
     def _fail(self, spec: RunSpec, reason: str) -> None:
-        self.ledger.fail(spec.id, reason, self.options["commit"][0])
         self.failed[spec.id] = reason
         self.tell(f"failed: {_title(spec)} ({spec.id}): {reason}")
 
     def _estimate(self) -> float | None:
-        """Seconds until all is done, where the times of all runs are known."""
+        """Seconds until all is done, where the times of all runs are known; as if the workers shared each run."""
         now = time.monotonic()
-        shares = [(spec, now - began) for _, spec, began in self._running.values()]
-        shares += [(spec, 0.0) for spec in self.waiting.values()]
+        workers = Counter(worker.hardware for worker in self.staff.workers)
+        shares = [(spec, 1.0) for spec in self.waiting.values()]
+        for worker, spec, began in self._running.values():
+            expected = self.pace.run(spec, worker.hardware)
+            shares.append((spec, max(0.0, 1 - (now - began) / expected) if expected else 1.0))
         seconds = 0.0
-        for spec, spent in shares:
-            expected = self.pace.run(spec)
-            if expected is None:
+        for spec, share in shares:
+            times = {hardware: self.pace.run(spec, hardware) for hardware in workers}
+            if not all(times.values()):
                 return None
-            seconds += max(0.0, expected - spent)
-        return seconds / len(self.staff.workers)
+            seconds += share / sum(n / (times[hardware] or math.inf) for hardware, n in workers.items())
+        return seconds
 
 
 def _title(spec: RunSpec) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import numbers
+from collections import Counter
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
@@ -22,6 +23,28 @@ T = TypeVar("T")
 def canonical(data: object) -> str:
     """The one text of JSON data."""
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def parse(text: str) -> Any:
+    """The JSON data of text in which no object has a key twice.
+
+    Raises
+    ------
+    ValueError, RecursionError
+        for any other text.
+    """
+    return _DECODER.decode(text)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        name, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise InputError(f"{name!r:.60} is there twice")
+    return data
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique)
 
 
 def pack(value: Any, hint: Any = None, where: str = "") -> Any:
@@ -77,7 +100,10 @@ def _unpack(data: Any, hint: Any, where: str) -> Any:
     missing = [name for name, (_, default) in known.items() if name not in data and default is MISSING]
     if missing:
         raise InputError(f"{where or 'the value'} lacks {', '.join(missing)}")
-    parts = {name: _unpack(part, known[name][0], _inside(where, name)) for name, part in data.items()}
+    parts = {}
+    for name, part in data.items():
+        inner, _ = known[name]
+        parts[name] = part if type(part) in _as_it_is(inner) else _unpack(part, inner, _inside(where, name))
     return hint(**parts)  # type: ignore[operator]
 
 
@@ -102,17 +128,28 @@ def _convert(value: Any, hint: Any, where: str, recurse: Any) -> Any:
         return [recurse(item, element, f"{where}[{at}]") for at, item in enumerate(value)]
     if kind is dict and isinstance(value, dict) and all(isinstance(key, str) for key in value):
         (_, element) = get_args(hint)
-        return {key: recurse(item, element, _inside(where, key)) for key, item in value.items()}
+        kept = _as_it_is(element) if recurse is _unpack else frozenset()
+        return {
+            key: item if type(item) in kept else recurse(item, element, _inside(where, key))
+            for key, item in value.items()
+        }
     if hint in (bool, str):
         if isinstance(value, hint):
             return hint(value)
     elif isinstance(value, bool):
         pass  # to Python a number, to a reader none
-    elif hint is float and isinstance(value, numbers.Real) and math.isfinite(value):
+    elif hint is float and isinstance(value, numbers.Real) and _is_finite(value):
         return float(value) + 0.0  # -0.0 becomes 0.0
     elif hint is int and isinstance(value, numbers.Integral):
         return int(value)
     raise _mismatch(value, hint, where)
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond all floats
+        return False
 
 
 def _mismatch(value: object, hint: Any, where: str) -> InputError:
@@ -123,6 +160,13 @@ def _mismatch(value: object, hint: Any, where: str) -> InputError:
 
 def _inside(where: str, name: str) -> str:
     return f"{where}.{name}" if where else name
+
+
+@cache
+def _as_it_is(hint: Any) -> frozenset[type]:
+    """The classes whose values all have the type, and stay what they are: not float, for NaN and -0.0."""
+    options = get_args(hint) if get_origin(hint) is UnionType else (hint,)
+    return frozenset(option for option in options if isinstance(option, type) and option is not float)
 
 
 @cache

@@ -6,6 +6,8 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby, takewhile
+from operator import eq
 from statistics import fmean, stdev
 
 from jal.errors import InputError
@@ -18,6 +20,9 @@ from jal.experiments.store import Store, stored
 
 SCHEMA = 1
 """The version of a Status's layout."""
+
+SHOWN = 5
+"""Failures that the text names; the JSON has them all."""
 
 STATES = ("done", "running", "failed", "missing")
 
@@ -125,23 +130,26 @@ class Status:
                 *self._table(),
                 "",
                 "mean, per cent; 1/3: one of three runs done; *: running; !: failed",
+                *(f"{id} failed: {reason}" for id, reason in list(self.failures.items())[:SHOWN]),
                 ", ".join(parts),
             ]
         )
 
     def _table(self) -> list[str]:
         entries = {(cell.row, cell.column): _entry(cell) for cell in self.cells}
-        # "symmetric 0.2", "symmetric 0.4" become one heading, which runs on over its columns, and their rates.
-        kinds, _, rates = zip(*(column.rpartition(" ") for column in self.columns), strict=True)
-        lines = [["", *rates]]
+        kinds, names = zip(*_headings(self.columns), strict=True)
+        lines = [["", *names]]
         lines += [[row, *(entries.get((row, column), "") for column in self.columns)] for row in self.rows]
         widths = [max(map(len, texts)) + 2 for texts in zip(*lines, strict=True)]
-        top = ""
-        for at, kind in enumerate(kinds):
-            if kind not in kinds[max(0, at - 1) : at]:
-                top = top.ljust(sum(widths[: at + 1])) + kind
+        top, at = "", 0
+        for kind, columns in groupby(kinds):
+            size = len(list(columns))
+            top = top.ljust(sum(widths[: at + 1])) + kind
+            at += size
+            # The next kind begins beyond this one.
+            widths[at] += max(0, len(kind) + 2 - sum(widths[at - size + 1 : at + 1]))
         table = ["".join(map(str.ljust, line, widths)).rstrip() for line in lines]
-        return [top, *table] if any(kinds) else table
+        return [top.rstrip(), *table] if any(kinds) else table
 
 
 def status(grid: Grid, stores: Sequence[Store], seeds: Iterable[int] | None = None) -> Status:
@@ -205,12 +213,24 @@ def _time_left(waiting: Iterable[RunSpec], stores: Iterable[Store]) -> tuple[flo
     if not records:
         return None, None
     latest = max(records, key=lambda record: str(record.environment.get("finished", "")))
-    pace = Pace(hardware(latest.environment))
+    pace, on = Pace(), hardware(latest.environment)
     for record in records:
         pace.learn(record)
-    times = [pace.run(spec) for spec in waiting]
+    times = [pace.run(spec, on) for spec in waiting]
     known = [time for time in times if time is not None]
-    return sum(known) if len(known) == len(times) else None, hardware(latest.environment)
+    return sum(known) if len(known) == len(times) else None, on
+
+
+def _headings(columns: Sequence[str]) -> list[tuple[str, str]]:
+    """Of each column the first words, if a neighbour has them too, and the rest: "symmetric" and "0.2"."""
+    words = [column.split() for column in columns]
+    found = []
+    for at, own in enumerate(words):
+        neighbours = words[max(0, at - 1) : at] + words[at + 1 : at + 2]
+        shared = max((sum(takewhile(bool, map(eq, own, other))) for other in neighbours), default=0)
+        shared = min(shared, len(own) - 1)
+        found.append((" ".join(own[:shared]), " ".join(own[shared:])))
+    return found
 
 
 def _entry(cell: CellStatus) -> str:

@@ -86,7 +86,8 @@ class Store:
 
     def _files(self, pattern: str) -> list[Path]:
         # Folders with a dot are for what is not a Record: checkpoints, claims, failures.
-        return sorted(file for file in self.path.glob(f"*/{pattern}") if not file.parent.name.startswith("."))
+        found = (file for file in self.path.glob(f"*/{pattern}") if not file.parent.name.startswith("."))
+        return sorted(found, key=lambda file: file.parts)
 
 
 def find(run: RunSpec | str, stores: Iterable[Store]) -> tuple[Record, Store] | None:
@@ -110,7 +111,7 @@ def stored(spec: RunSpec, stores: Iterable[Store]) -> Record | None:
 
 def _read(file: Path) -> Record:
     try:
-        record = Record.from_json(file.read_text(encoding="utf-8"))
+        record = Record.from_json(file.read_bytes().decode())
     except (OSError, UnicodeDecodeError) as error:
         raise RecordError(f"{file} cannot be read ({error}): remove it, or restore it") from None
     except RecordError as error:

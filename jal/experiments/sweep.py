@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import math
+import shutil
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from jal import lease
 from jal.errors import Stopped, TrainingError
 from jal.experiments import pace, provenance
 from jal.experiments.grids import Grid, select
 from jal.experiments.ledger import Ledger
-from jal.experiments.record import Record
+from jal.experiments.record import Record, RecordError
 from jal.experiments.run import run
 from jal.experiments.scheduler import Scheduler
 from jal.experiments.spec import RunSpec
 from jal.experiments.store import Store, stored
-from jal.experiments.workers import Runner, Staff
+from jal.experiments.workers import LocalStaff, Runner, Staff, check_numbers
+from jal.lease import Lease
 from jal.training.signals import stop_on_sigterm
 
 RunProgress = Callable[[int, int, Record], None]
@@ -26,6 +32,11 @@ RunProgress = Callable[[int, int, Record], None]
 
 RESERVE = 5.0, 30.0
 """Seconds of a budget that are kept for checkpoints: a twentieth of it, but no less and no more than these."""
+
+PATIENCE = 10.0
+"""Seconds that are waited for checkpoints where there is no budget."""
+
+_WHY = {"budget": "the budget is spent", "scheduler": "the scheduler is gone"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +54,7 @@ class SweepResult:
     failed
         the reason of each failure, by id, earlier ones included.
     stopped
-        None, or why runs are left: "budget" or "signal".
+        None, or why runs are left: "budget", "signal" or "scheduler".
     """
 
     specs: tuple[RunSpec, ...]
@@ -64,7 +75,7 @@ class SweepResult:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON data: how many `runs` there are and how many are `done`; the ids of those that this sweep `ran`
-        and of those that are `left`; `failed`, id to reason; `stopped`, null, "budget" or "signal"."""
+        and of those that are `left`; `failed`, id to reason; `stopped`, null, "budget", "signal" or "scheduler"."""
         return {
             "schema": 1,
             "runs": len(self.specs),
@@ -80,7 +91,7 @@ class SweepResult:
         if self.failed:
             parts.append(f"{len(self.failed)} failed")
         if self.left:
-            why = "the budget is spent" if self.stopped == "budget" else "stopped"
+            why = _WHY.get(self.stopped or "", "stopped")
             parts.append(f"{len(self.left)} left ({why}); the same command goes on")
         return ", ".join(parts)
 
@@ -107,6 +118,7 @@ def sweep(
     tell: Callable[[str], None] = to_stderr,
     progress: RunProgress | None = None,
     threads: bool | None = None,
+    scheduler: str | None = None,
     runner: Runner = run,
     **options: Any,
 ) -> SweepResult:
@@ -148,6 +160,9 @@ def sweep(
         called after each run with how many this sweep has done, how many were missing, and the Record.
     threads
         whether runs are threads of this process; if left out, on a GPU and where there is one at a time.
+    scheduler
+        makes the runs on a cluster: "tcp://host:8786", dask's scheduler there, or "slurm:PROFILE", jobs of Slurm (see
+        `jal.executors.connect`). The store must be a folder that all its machines share.
     runner
         makes a run, with the arguments of `run`; at the top level of a module, so that processes find it.
     options
@@ -158,12 +173,18 @@ def sweep(
     InputError
         for a condition, a device or data that is not to be had, and a store that cannot be written.
     """
-    stop_at = time.monotonic() + (math.inf if budget is None else _without_reserve(pace.seconds(budget)))
+    check_numbers(jobs, per_gpu)
+    reserve, stop_at = PATIENCE, math.inf
+    if budget is not None:
+        least, most = RESERVE
+        reserve = min(most, max(least, 0.05 * pace.seconds(budget)))
+        stop_at = time.monotonic() + pace.seconds(budget) - reserve
     specs = what.specs(seeds) if isinstance(what, Grid) else [s for s in what if not seeds or s.seed in seeds]
     specs = select({spec.id: spec for spec in specs}.values(), where)
     store.prepare()
     records = {spec.id: record for spec in specs if (record := stored(spec, [store, *also]))}
     ledger = Ledger(store.path)
+    _tidy(store, ledger)
     if retry:
         for spec in specs:
             ledger.forgive(spec.id)
@@ -173,31 +194,48 @@ def sweep(
     if not missing:
         return SweepResult(tuple(specs), records, (), failed, None)
     commit = commit or provenance.commit()
-    options |= {"deterministic": deterministic, "commit": commit, "checkpoints": store.checkpoints}
-    # Deterministic kernels are a switch of the whole process, which threads would turn off for each other.
-    staff = Staff(device, len(missing), jobs, 1 if deterministic else per_gpu, threads)
-    known = pace.Pace(pace.hardware(provenance.environment(staff.device, 1, commit)))
+    options |= {"deterministic": deterministic, "commit": commit, "store": Store(store.path.resolve())}
+    if options.get("data_root") is not None:
+        options["data_root"] = Path(options["data_root"]).resolve()
+    known = pace.Pace()
     for each in (store, *also):
         for record in each.records(complain=lambda _: None):
             known.learn(record)
-    with stop_on_sigterm() as request:
-        work = Scheduler(
-            waiting={spec.id: spec for spec in missing},
-            records=records,
-            failed=failed,
-            total=len(specs),
-            store=store,
-            ledger=ledger,
-            staff=staff,
-            pace=known,
-            stop_at=stop_at,
-            requested=lambda: request.requested,
-            runner=runner,
-            options=options,
-            tell=tell,
-            progress=progress,
-        )
-        work.go()
+    # Deterministic kernels are a switch of the whole process, which threads would turn off for each other.
+    per_gpu = 1 if deterministic else per_gpu
+    permit = Lease(store.path.resolve() / ".sweeps" / f"{uuid.uuid4().hex}.json")
+    permit.take()
+    try:
+        staff: Staff
+        if scheduler is None:
+            staff = LocalStaff(device, len(missing), jobs, per_gpu, threads)
+        else:
+            from jal.experiments.cluster import ClusterStaff
+
+            staff = ClusterStaff(scheduler, permit.file, device, len(missing), jobs, per_gpu, tell)
+        with stop_on_sigterm() as request:
+            work = Scheduler(
+                waiting={spec.id: spec for spec in missing},
+                records=records,
+                failed=failed,
+                total=len(specs),
+                store=store,
+                ledger=ledger,
+                staff=staff,
+                permit=permit,
+                pace=known,
+                stop_at=stop_at,
+                patience=reserve,
+                requested=lambda: request.requested,
+                runner=runner,
+                options=options | {"permit": permit.file},
+                tell=tell,
+                progress=progress,
+            )
+            work.go()
+    finally:
+        permit.release()
+        _tidy(store, ledger)
     return SweepResult(tuple(specs), records, tuple(work.ran), failed, work.stopped)
 
 
@@ -247,7 +285,12 @@ def run_missing(
     return [done.records[spec.id] for spec in specs]
 
 
-def _without_reserve(budget: float) -> float:
-    """Seconds after which runs are asked to stop; the rest of the budget is for their checkpoints."""
-    least, most = RESERVE
-    return budget - min(most, max(least, 0.05 * budget))
+def _tidy(store: Store, ledger: Ledger) -> None:
+    """Removes what sweeps that were killed have left: claims, leases, and checkpoints of runs that are done."""
+    ledger.tidy()
+    for file in (store.path / ".sweeps").glob("*.json"):
+        lease.clear(file)
+    for folder in store.checkpoints.glob("*"):
+        with suppress(RecordError):
+            if store.get(folder.name) is not None:
+                shutil.rmtree(folder, ignore_errors=True)

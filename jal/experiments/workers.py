@@ -1,4 +1,4 @@
-"""Workers: where a sweep's runs are made, each with one run at a time.
+"""Workers: where a sweep's runs are made, each with one run at a time, and what they do with one.
 
 On the CPU a worker is a process with one torch thread; on a GPU the workers are threads of one process, so that
 their runs share its memory and fill it together. A sweep knows only `concurrent.futures.Executor`.
@@ -8,68 +8,169 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import threading
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
-from jal.errors import InputError, Stopped
+from jal import lease
+from jal.errors import InputError, Stopped, TrainingError
+from jal.experiments import pace, provenance
 from jal.experiments.device import choose_device
-from jal.experiments.record import Record
+from jal.experiments.ledger import Ledger
+from jal.experiments.record import Record, RecordError
 from jal.experiments.spec import RunSpec
+from jal.experiments.store import Store
 
 Runner = Callable[..., Record]
 """`jal.experiments.run`, or what has its arguments."""
 
 
-class Worker:
-    """An executor of one thread or process, its own: if it is killed, no other worker's run goes with it.
+class Elsewhere(Exception):
+    """A run that is not this sweep's to make: another makes it, or it is done, or it has failed."""
+
+
+def make(runner: Runner, spec: RunSpec, store: Store, permit: Path, **options: Any) -> Record:
+    """Makes one run, which nobody else does meanwhile; when this returns, the Record is in the store.
 
     Parameters
     ----------
-    device
-        where its runs are made: torch's name.
+    permit
+        the sweep's lease; once it is gone, the run writes a checkpoint and stops.
+    options
+        more arguments of `runner`.
+
+    Raises
+    ------
+    Elsewhere
+        if it is not to be made.
+    Stopped
+        if it was asked to.
+    TrainingError
+        if it failed, in one line, which the ledger has too.
+    InputError
+        as `runner`, or if the store cannot be written.
+    """
+    import torch
+
+    if not lease.alive(permit):  # asked while the process was starting
+        raise Stopped(f"{spec.loss.name} ({spec.id}) was not begun")
+    ledger = Ledger(store.path)
+    claim = ledger.claim(spec.id)
+    if claim is None:
+        raise Elsewhere(spec.id)
+    try:
+        if _settled(spec, store, ledger):
+            raise Elsewhere(spec.id)
+        stop = lease.polled(lambda: not (lease.alive(permit) and claim.held()))
+        record = runner(spec, stop=stop, checkpoints=store.checkpoints, **options)
+        if not claim.held():
+            raise Elsewhere(spec.id)
+        store.put(record)
+        shutil.rmtree(store.checkpoints / spec.id, ignore_errors=True)
+        return record
+    except (TrainingError, MemoryError, torch.OutOfMemoryError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        ledger.fail(spec.id, reason, options["commit"][0])
+        raise TrainingError(reason) from None
+    finally:
+        claim.release()
+
+
+@dataclass
+class Worker:
+    """A place for one run at a time.
+
+    Attributes
+    ----------
     executor
-        makes one.
-    stop
-        whether the sweep is to stop; None in a process, which knows that itself.
+        has it.
+    device
+        torch's name of where its runs are made.
+    hardware
+        the same, as in `jal.experiments.pace`.
+    options
+        arguments of `run` that are the worker's.
+    lost
+        whether it is gone, and the run that it had with it.
     """
 
-    def __init__(
-        self, device: str, executor: Callable[[], Executor], stop: Callable[[], bool] | None
-    ) -> None:
-        self.device = device
-        self._make = executor
-        self._stop = stop
-        self.restart()
-
-    def restart(self) -> None:
-        """A new executor; the one before, if any, is left to end."""
-        self._executor = self._make()
-        self._first = self._executor.submit(os.getpid)
+    executor: Executor
+    device: str
+    hardware: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    lost: bool = False
 
     def submit(self, runner: Runner, spec: RunSpec, **options: Any) -> Future[Record]:
-        """Begins a run; its Record comes in the future, or what `runner` raised, or BrokenExecutor."""
-        task = partial(_run, runner, spec, self._stop, device=self.device, **options)
-        try:
-            return self._executor.submit(task)
-        except BrokenExecutor:  # killed while it was idle
-            self.restart()
-            return self._executor.submit(task)
+        """Begins a run: see `make`. The future has its Record, or what `make` raised, or BrokenExecutor."""
+        return self.executor.submit(
+            partial(make, runner, spec, device=self.device, **(options | dict(self.options)))
+        )
 
     def started(self) -> bool:
-        """Whether the thread or process has come as far as being of use."""
+        """Whether it has come as far as being of use."""
+        return True
+
+    def restart(self) -> None:
+        """Makes it useful again after its process died."""
+
+
+class Local(Worker):
+    """A thread or process of this machine, of its own: if it is killed, no other worker's run goes with it.
+
+    Parameters
+    ----------
+    make
+        its executor.
+    """
+
+    def __init__(self, make: Callable[[], Executor], device: str, hardware: str) -> None:
+        self._make = make
+        super().__init__(make(), device, hardware)
+        self._first = self.executor.submit(os.getpid)
+
+    def submit(self, runner: Runner, spec: RunSpec, **options: Any) -> Future[Record]:
+        try:
+            return super().submit(runner, spec, **options)
+        except BrokenExecutor:  # killed while it was idle
+            self.restart()
+            return super().submit(runner, spec, **options)
+
+    def started(self) -> bool:
         return self._first.done() and self._first.exception() is None
 
+    def restart(self) -> None:
+        self.executor = self._make()
+        self._first = self.executor.submit(os.getpid)
+
+
+class Staff(Protocol):
+    """All workers of a sweep."""
+
+    @property
+    def workers(self) -> Sequence[Worker]:
+        """Those that may be given runs; they may come and go."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether none will ever come again."""
+
+    def look(self) -> None:
+        """Brings `workers` up to date; asked often."""
+
     def close(self, wait: bool) -> None:
-        """No more runs; `wait` for the one being made."""
-        self._executor.shutdown(wait=wait, cancel_futures=True)
+        """No more runs; `wait` for those being made."""
 
 
-class Staff:
-    """All workers of a sweep.
+class LocalStaff:
+    """The workers of this machine.
 
     Parameters
     ----------
@@ -87,60 +188,75 @@ class Staff:
     Raises
     ------
     InputError
-        for a device that is not here, and for no workers.
+        for a device that is not here.
     """
+
+    gone = False
 
     def __init__(
         self, device: str, runs: int, jobs: int | None, per_gpu: int, threads: bool | None = None
     ) -> None:
-        for name, value in (("jobs", jobs), ("per_gpu", per_gpu)):
-            if value is not None and value < 1:
-                raise InputError(f"{name}={value}: give a number from 1 on")
         devices = _devices(choose_device(device), per_gpu)
-        self.device = devices[0]
-        if self.device == "cpu":
+        if devices[0] == "cpu":
             devices *= jobs or _cores()
         devices = devices[: max(1, min(runs, jobs or runs))]
         if threads is None:
-            threads = self.device != "cpu" or len(devices) == 1
+            threads = devices[0] != "cpu" or len(devices) == 1
         context = multiprocessing.get_context("spawn")
-        # Without a lock, which a worker that is killed would keep for ever.
-        self._flag: Any = context.RawValue("b", 0)
 
         def process() -> Executor:
-            return ProcessPoolExecutor(1, context, _begin, (self._flag,))
+            return ProcessPoolExecutor(1, context, _begin)
 
         def thread() -> Executor:
             return ThreadPoolExecutor(1)
 
-        stop = self.stopping if threads else None
-        self.workers = [Worker(each, thread if threads else process, stop) for each in devices]
+        hardware = {each: hardware_of(each) for each in devices}
+        self.workers = [Local(thread if threads else process, each, hardware[each]) for each in devices]
 
-    def stop(self) -> None:
-        """Asks all runs to write a checkpoint and stop."""
-        self._flag.value = 1
+    def look(self) -> None:
+        """They stay as they are."""
 
-    def stopping(self) -> bool:
-        """Whether they have been asked."""
-        return bool(self._flag.value)
-
-    def close(self, wait: bool = True) -> None:
-        """Asks all runs to stop and lets the workers go."""
-        self.stop()
+    def close(self, wait: bool) -> None:
+        """No more runs; `wait` for those being made."""
         for worker in self.workers:
-            worker.close(wait)
+            worker.executor.shutdown(wait=wait, cancel_futures=True)
 
 
-_flag: Any = None
-"""In a worker process: the sweep's."""
+def _settled(spec: RunSpec, store: Store, ledger: Ledger) -> bool:
+    """Whether it is done, or has failed."""
+    folder = store.file(spec).parent
+    probe = folder / f".{uuid.uuid4().hex}.tmp"
+    # A network file system remembers for a while that a file was absent, unless it sees its folder change.
+    with suppress(OSError):
+        probe.touch()
+        probe.unlink()
+    try:
+        return store.get(spec) is not None or ledger.failure(spec.id) is not None
+    except RecordError:
+        return False
 
 
-def _begin(flag: Any) -> None:
+def check_numbers(jobs: int | None, per_gpu: int) -> None:
+    """
+    Raises
+    ------
+    InputError
+        for no workers.
+    """
+    for name, value in (("jobs", jobs), ("per_gpu", per_gpu)):
+        if value is not None and value < 1:
+            raise InputError(f"{name}={value}: give a number from 1 on")
+
+
+def hardware_of(device: str) -> str:
+    """What a Record made on a device of this machine would say that it ran on."""
+    return pace.hardware(provenance.environment(device, 1, (provenance.UNKNOWN, False)))
+
+
+def _begin() -> None:
     """The start of a worker process."""
     import torch
 
-    global _flag
-    _flag = flag
     # Ctrl-C and a batch system's SIGTERM reach the whole group; it is the sweep that decides what follows.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -154,17 +270,6 @@ def _end_with_the_sweep() -> None:
     if sweep is not None:
         sweep.join()
         os._exit(1)
-
-
-def _asked() -> bool:
-    return bool(_flag.value)
-
-
-def _run(runner: Runner, spec: RunSpec, stop: Callable[[], bool] | None, **options: Any) -> Record:
-    stop = stop or _asked
-    if stop():  # while the process was starting
-        raise Stopped(f"{spec.loss.name} ({spec.id}) was not begun")
-    return runner(spec, stop=stop, **options)
 
 
 def _devices(device: str, per_gpu: int) -> list[str]:

@@ -10,6 +10,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from jal.book import run as run_module
 from jal.book import run_notebooks
 from jal.errors import InputError
 
@@ -137,6 +138,35 @@ def test_nothing_outlives_the_process_that_started_it(checkout, end):
     assert time.time() - alive.stat().st_mtime >= 3
 
 
+@pytest.fixture
+def workers():
+    """The address of dask's own cluster, in this process."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, protocol="tcp://", dashboard_address=":0"
+    ) as cluster:
+        yield cluster.scheduler_address
+
+
+def test_a_cluster_runs_them_as_this_machine_does(checkout, workers):
+    checkout("a_bad", "raise ArithmeticError('no')")
+    checkout("b_good", "import os\nprint(seed, os.environ['OMP_NUM_THREADS'])")
+    lines = []
+    bad, good = run_notebooks(None, {"seed": 7}, scheduler=workers, root=checkout.root, tell=lines.append)
+    assert bad.error == "cell [3] raised ArithmeticError: no"
+    assert good.error is None and printed(good.output) == "7 1\n"
+    assert sorted(file.name for file in good.output.parent.iterdir()) == ["a_bad.ipynb", "b_good.ipynb"]
+    assert lines[0] == f"2 notebooks go to {workers}" and len(lines) == 3
+
+
+def test_a_machine_that_does_not_share_the_folder_is_named(checkout):
+    checkout("one", "1")
+    source = checkout.root / "notebooks" / "one.ipynb"
+    target = checkout.root / "out" / "one.ipynb"
+    run = run_module._execute(source, target, {}, permit=checkout.root / "absent.json", single=True)
+    assert f"does not see {source} and {target.parent}: they must be shared" in run.error
+
+
 def test_a_parameter_for_all_goes_to_those_that_have_it(checkout):
     checkout("with_rate", "print(rate)", "rate = 0.1")
     checkout("without", "print('untouched')")
@@ -156,6 +186,8 @@ def test_a_parameter_for_all_goes_to_those_that_have_it(checkout):
         ({"parameters": {"sead": 3}}, "unknown parameter of the notebooks 'sead': did you mean 'seed'?"),
         ({"profile": "quik"}, "unknown profile 'quik': did you mean 'quick'?"),
         ({"jobs": 0}, "jobs is 0"),
+        ({"jobs": 2, "scheduler": "tcp://here:1"}, "jobs=2 with the scheduler tcp://here:1: its workers say"),
+        ({"scheduler": "here"}, "the scheduler 'here': give an address, tcp://host:8786, or slurm:PROFILE"),
         ({"output": "_toc.yml"}, "cannot write to the output folder"),
         ({"output": "_toc.yml/deep"}, "cannot write to the output folder"),
         ({"output": "notebooks"}, "holds the notebooks themselves"),

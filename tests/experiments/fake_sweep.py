@@ -1,4 +1,7 @@
-"""A sweep in a process of its own: `python fake_sweep.py STORE JOBS THREADS SEEDS...`; exits as `jal sweep` does."""
+"""A sweep in a process of its own: `python fake_sweep.py STORE JOBS WHERE SEEDS...`; exits as `jal sweep` does.
+
+WHERE is threads, processes, or a scheduler.
+"""
 
 import sys
 from pathlib import Path
@@ -7,13 +10,18 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import fake_runs
 
-from jal.experiments import Store, resolve
+from jal.experiments import Store
 from jal.experiments.sweep import sweep
 
 if __name__ == "__main__":
-    store, jobs, threads, *seeds = sys.argv[1:]
-    specs = [resolve(dataset="digits", loss="CE", epochs=10, seed=int(seed)) for seed in seeds]
+    store, jobs, where, *seeds = sys.argv[1:]
+    options = {"threads": where == "threads"} if where in ("threads", "processes") else {"scheduler": where}
     done = sweep(
-        specs, store=Store(store), jobs=int(jobs), threads=threads == "threads", runner=fake_runs.run
+        fake_runs.specs_of(map(int, seeds)),
+        store=Store(store),
+        jobs=int(jobs) or None,
+        runner=fake_runs.run,
+        **options,
     )
+    print(done, file=sys.stderr)
     sys.exit(done.exit_code)

@@ -1,102 +1,36 @@
-"""The ledger: one owner a run, and the claims of the dead are void."""
+"""The ledger: who makes which run, and which failed."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
 
 import pytest
 
 from jal.errors import InputError
-from jal.experiments import ledger
 from jal.experiments.ledger import Ledger
 
 
-@pytest.fixture
-def claim(tmp_path):
-    """Puts a claim of somebody else there, of some age in seconds."""
-
-    def put(age=0.0, text=None, **owner):
-        owner = {"host": socket.gethostname(), "pid": os.getppid(), "process": "another"} | owner
-        file = tmp_path / ".claims" / "run.json"
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(json.dumps(owner) if text is None else text)
-        os.utime(file, (time.time() - age,) * 2)
-        return file
-
-    return put
-
-
-def dead():
-    """The number of a process that has ended."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
-def test_one_owner_at_a_time(tmp_path):
+def test_one_owner_a_run(tmp_path):
     one, other = Ledger(tmp_path), Ledger(tmp_path)
-    assert one.claim("run") and not other.claim("run") and not one.claim("run")
-    assert other.claim("second")
+    claim = one.claim("run")
+    assert claim is not None and other.claim("run") is None and one.claim("run") is None
+    second = other.claim("second")
     assert one.running() == {"run", "second"}
-    one.release("run")
-    assert other.claim("run")
+    claim.release()
+    assert other.running() == {"second"}
+    again = other.claim("run")
+    assert again is not None
     assert Ledger(tmp_path / "elsewhere").running() == set()
+    again.release()
+    second.release()
 
 
-@pytest.mark.parametrize(
-    ("owner", "alive"),
-    [
-        ({}, True),
-        ({"age": 599}, True),
-        ({"age": 601}, False),
-        ({"pid": dead}, False),
-        ({"host": "elsewhere", "pid": dead}, True),
-        ({"host": "elsewhere", "age": 601}, False),
-        ({"pid": os.getpid}, False),  # an earlier process of the same number
-        ({"text": ""}, True),  # being written
-        ({"text": "", "age": 601}, False),
-        ({"text": "[]", "age": 601}, False),
-    ],
-)
-def test_whose_claim_holds(claim, tmp_path, owner, alive):
-    claim(**{name: value() if callable(value) else value for name, value in owner.items()})
-    assert (Ledger(tmp_path).running() == {"run"}) is alive
-    assert Ledger(tmp_path).claim("run") is not alive
-    assert [file.name for file in (tmp_path / ".claims").iterdir()] == ["run.json"]
-
-
-def test_a_takeover_that_comes_second_gives_the_claim_back(claim, tmp_path, monkeypatch):
-    file = claim(pid=dead())
-    look = ledger._look
-
-    def and_then_another_takes_over(path):
-        seen = look(path)
-        if seen[0] is not None and "another" in seen[0]:
-            file.write_text("theirs")
-        return seen
-
-    monkeypatch.setattr(ledger, "_look", and_then_another_takes_over)
-    assert not Ledger(tmp_path).claim("run")
-    assert file.read_text() == "theirs"
-    assert list(file.parent.iterdir()) == [file]
-
-
-def test_signs_of_life(tmp_path, monkeypatch):
-    one = Ledger(tmp_path)
-    one.claim("run")
-    file = tmp_path / ".claims" / "run.json"
-    os.utime(file, (0, 0))
-    one.renew()
-    assert file.stat().st_mtime == 0, "it is not due yet"
-    monkeypatch.setattr(ledger, "HEARTBEAT", 0.0)
-    one.renew()
-    assert time.time() - file.stat().st_mtime < 60
-    file.unlink()
-    one.renew()
-    one.release("run")
+def test_the_claims_of_the_dead_are_tidied_away(tmp_path):
+    ledger = Ledger(tmp_path)
+    claim = ledger.claim("alive")
+    dead = tmp_path / ".claims" / "dead.json"
+    dead.write_text(claim.file.read_text().replace('"process": "', '"process": "earlier'))
+    ledger.tidy()
+    assert not dead.exists() and claim.held()
+    claim.release()
 
 
 def test_failures(tmp_path):
@@ -106,6 +40,8 @@ def test_failures(tmp_path):
     assert one.failures() == {"run": "not finite"} and one.failure("run") == "not finite"
     (tmp_path / ".failed" / "damaged.json").write_text("{")
     assert one.failures() == {"run": "not finite"}
+    note = json.loads((tmp_path / ".failed" / "run.json").read_text())
+    assert note["commit"] == "0123" and note["time"].endswith("+00:00")
     one.forgive("run")
     one.forgive("run")
     assert one.failures() == {}

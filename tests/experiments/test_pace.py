@@ -10,18 +10,18 @@ from jal.experiments.pace import Pace, duration, hardware, seconds
 
 def test_the_median_of_the_same_kind_of_run_on_the_same_hardware(record, short):
     here = hardware(record.environment)
-    pace = Pace(here)
-    assert pace.epoch(record.spec) is None and pace.run(record.spec) is None
+    pace = Pace()
+    assert pace.epoch(record.spec, here) is None and pace.run(record.spec, here) is None
     for time in (4.0, 30.0, 2.0):
         pace.learn(replace(record, timing={"seconds": time}))
-    pace.learn(
-        replace(record, timing={"seconds": 1e6}, environment={"device": "NVIDIA H200", "processor": here})
-    )
-    assert pace.epoch(record.spec) == 2.0
-    assert pace.run(short(loss="CE", seed=9, epochs=80)) == 160.0
-    assert pace.run(short(width=0.5)) is None
+    elsewhere = {"device": "NVIDIA H200", "processor": here}
+    pace.learn(replace(record, timing={"seconds": 1.0}, environment=elsewhere))
+    assert pace.epoch(record.spec, here) == 2.0
+    assert pace.epoch(record.spec, "NVIDIA H200") == 0.5
+    assert pace.run(short(loss="CE", seed=9, epochs=80), here) == 160.0
+    assert pace.run(short(width=0.5), here) is None
     pace.learn(replace(record, timing={"seconds": 2.0}))
-    assert pace.epoch(record.spec) == 1.5
+    assert pace.epoch(record.spec, here) == 1.5
 
 
 def test_hardware():

@@ -183,9 +183,51 @@ def test_a_spec_that_is_none_is_not_read(change, message):
         RunSpec.from_json(json.dumps(data))
 
 
-def test_text_that_is_not_json():
-    with pytest.raises(InputError, match="a spec must be JSON"):
-        RunSpec.from_json("{")
+@pytest.mark.parametrize("text", ["{", '{"seed":1,"seed":2}', "[" * 100_000, '{"seed":' + "9" * 5000 + "}"])
+def test_text_that_is_not_json(text):
+    with pytest.raises(InputError, match="a spec must be JSON") as error:
+        RunSpec.from_json(text)
+    assert "\n" not in str(error.value)
+
+
+def test_specs_that_differ_in_seeds_alone_are_read_as_what_they_are():
+    specs = [resolve(**BASE, seed=seed, noise_seed=noise) for seed in (0, 7, 2**32 - 1) for noise in (0, 123)]
+    specs += [resolve(dataset="cifar10", loss="JAL-CE", seed=seed) for seed in (0, 8)]
+    odd = resolve(**BASE)
+    specs += [
+        replace(odd, seed=-1),
+        replace(odd, seed=10**18, noise=replace(odd.noise, seed=-5)),
+        replace(odd, noise=replace(odd.noise, seed=None)),
+        replace(odd, loss=replace(odd.loss, parameters={"seed": 5.0})),
+        replace(odd, loss=replace(odd.loss, name='"seed":5,')),
+    ]
+    for spec in specs:
+        again = RunSpec.from_json(spec.to_json())
+        assert again == spec and again.id == spec.id and again.to_json() == spec.to_json()
+
+
+def test_specs_that_are_read_share_nothing_that_can_change():
+    first, second = (RunSpec.from_json(resolve(**BASE, seed=seed).to_json()) for seed in (1, 2))
+    first.loss.parameters["alpha"] = 0.0
+    assert second == resolve(**BASE, seed=2)
+    assert RunSpec.from_json(second.to_json()) == second
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace(",", ", "),
+        lambda text: text.replace('"epochs":200', '"epochs":200,"width":1.0'),
+        lambda text: text.replace('"rate":0.4', '"rate":0.40'),
+        lambda text: text.replace('"clip_norm":5.0', '"clip_norm":5'),
+        lambda text: json.dumps(dict(reversed(json.loads(text).items())), separators=(",", ":")),
+    ],
+)
+def test_text_that_is_not_canonical_gives_the_same_id(change):
+    spec = resolve(**BASE)
+    assert change(spec.to_json()) != spec.to_json()
+    again = RunSpec.from_json(change(spec.to_json()))
+    assert again == spec and again.id == spec.id
 
 
 if __name__ == "__main__":

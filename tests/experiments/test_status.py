@@ -1,17 +1,20 @@
 """The state of a grid, for people and for programs."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from jal.errors import InputError
 from jal.experiments import Store, grids
 from jal.experiments.ledger import Ledger
 from jal.experiments.record import Record
-from jal.experiments.status import Counts, Status, status
+from jal.experiments.status import CellStatus, Counts, Status, status
 
 GRID = grids.get("digits")
+SCHEMA = json.loads((Path(grids.__file__).parents[1] / "status.schema.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture
@@ -118,3 +121,58 @@ def test_a_damaged_record_is_missing_and_named(tmp_path, put):
     store.file(spec).write_text("{")
     with pytest.warns(UserWarning, match=f"{spec.id}.json is not a valid Record"):
         assert status(GRID, [store]).counts.done == 0
+
+
+def test_columns_share_a_heading_that_has_room(tmp_path):
+    wide = replace(
+        GRID, columns=("the recipe", "learning rate / 3", "learning rate x 3", "width x 2"), cells={}
+    )
+    assert str(status(wide, [Store(tmp_path)])).splitlines()[2:5] == [
+        "                     learning rate",
+        "         the recipe  / 3  x 3       width x 2",
+        "CE",
+    ]
+
+
+def test_the_first_failures_are_named(tmp_path):
+    ledger = Ledger(tmp_path)
+    for spec in GRID.specs()[:7]:
+        ledger.fail(spec.id, "not finite", "0123")
+    state = status(GRID, [Store(tmp_path)])
+    lines = [line for line in str(state).splitlines() if line.endswith("failed: not finite")]
+    assert len(lines) == 5 and len(state.failures) == 7
+    assert lines[0].split()[0] in state.failures
+
+
+@pytest.mark.parametrize("name", ["table3-cifar10", "ranking", "table6"])
+def test_the_json_is_as_the_published_schema_says(tmp_path, put, name):
+    Draft202012Validator.check_schema(SCHEMA)
+    validator = Draft202012Validator(SCHEMA)
+    grid, store = grids.get(name), Store(tmp_path)
+    validator.validate(json.loads(status(grid, [store]).to_json()))
+    first, second, third, *_ = grid.specs()
+    put(store, first, 12.5)
+    put(store, second, 12.5)
+    ledger = Ledger(tmp_path)
+    ledger.fail(third.id, "not finite", "0123")
+    data = json.loads(status(grid, [store]).to_json())
+    validator.validate(data)
+    for damage in (
+        {"schema": 2},
+        {"cells": [data["cells"][0] | {"accuracy": 101}]},
+        {"failures": {"no id": "not finite"}},
+        {"seconds_left": "soon"},
+        {"extra": 1},
+    ):
+        assert not validator.is_valid(data | damage)
+    for key in data:
+        assert not validator.is_valid({other: data[other] for other in data if other != key})
+
+
+@pytest.mark.parametrize(
+    ("cls", "part"),
+    [(Status, SCHEMA), (CellStatus, SCHEMA["$defs"]["cell"]), (Counts, SCHEMA["$defs"]["counts"])],
+)
+def test_the_published_schema_has_the_fields_of_the_class(cls, part):
+    names = {field.name for field in fields(cls)}
+    assert set(part["properties"]) == set(part["required"]) == names

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import warnings
 from dataclasses import replace
 
@@ -85,6 +86,26 @@ def change(**keys):
     return lambda text: json.dumps(json.loads(text) | keys)
 
 
+def curve(pattern, new):
+    """Changes what a pattern finds first in the values of the curve `memorised`, and nothing else in the file."""
+
+    def harm(text):
+        start = text.index('"memorised":[') + len('"memorised":')
+        end = text.index("]", start) + 1
+        values, n = re.subn(pattern, new, text[start:end], count=1)
+        assert n == 1
+        return text[:start] + values + text[end:]
+
+    return harm
+
+
+def twice(key):
+    return lambda text: re.sub(rf'\n"{key}": .*\n', lambda line: line[0] + line[0][1:], text)
+
+
+FIRST = r"(?<=\[)[^,]*"
+NO_JSON = r"is not a valid Record \(.* line \d+ column \d+"
+
 DAMAGE = {
     "cut": (lambda text: text[: len(text) // 2], "is not a valid Record"),
     "empty": (lambda text: "", "is not a valid Record"),
@@ -96,6 +117,62 @@ DAMAGE = {
     "another accuracy": (change(accuracy=12.5), "not the curve's last value"),
     "short curve": (change(curves={"test_accuracy": [1.0]}), "1 values of test_accuracy for 2 epochs"),
     "no curve": (change(curves={}), "no curve of test_accuracy"),
+    "key of text": (change(schema="1"), "schema 1, where this version reads 1"),
+    "true as a number": (change(timing={"seconds": True}), "timing.seconds is True"),
+    "cut in a curve": (lambda text: text[: text.index('"memorised":[') + 17], NO_JSON),
+    "cut at a line": (lambda text: text[: text.index('"spec"')], NO_JSON),
+    "end cut": (lambda text: text[:-3], NO_JSON),
+    "more after it": (lambda text: text + "}", NO_JSON),
+    "twice the file": (lambda text: text + text, NO_JSON),
+    "a list around it": (lambda text: f"[{text}]", "give Record"),
+    "curves twice": (twice("curves"), "'curves' is there twice"),
+    "spec twice": (twice("spec"), "'spec' is there twice"),
+    "accuracy twice": (twice("accuracy"), "'accuracy' is there twice"),
+    "a curve twice": (
+        lambda text: text.replace('"memorised":', '"test_accuracy":'),
+        "'test_accuracy' is there twice",
+    ),
+    "seed twice": (lambda text: text.replace('"seed":', '"seed":1,"seed":'), "'seed' is there twice"),
+    "another seed": (
+        lambda text: re.sub(r'"seed":\d+}\n?,\n"t', '"seed":99},\n"t', text),
+        "where its spec gives",
+    ),
+    "epochs beyond all": (
+        lambda text: text.replace('"epochs":2', '"epochs":' + "9" * 20),
+        "where its spec gives",
+    ),
+    "no comma between lines": (lambda text: text.replace(',\n"spec"', '\n"spec"'), NO_JSON),
+    "no comma in the spec": (lambda text: text.replace(',"science"', '"science"'), NO_JSON),
+    "a letter": (curve(r"\d", "O"), NO_JSON),
+    "a digit of another script": (curve(r"\d", "\u0663"), NO_JSON),
+    "two points": (curve(r"\.", ".."), NO_JSON),
+    "no digit before the point": (curve(FIRST, ".5"), NO_JSON),
+    "no digit after the point": (curve(FIRST, "5."), NO_JSON),
+    "leading zero": (curve(FIRST, "05.5"), NO_JSON),
+    "plus sign": (curve(FIRST, "+5.5"), NO_JSON),
+    "underscore": (curve(FIRST, "1_0.5"), NO_JSON),
+    "no value": (curve(FIRST, ""), NO_JSON),
+    "comma at the end": (curve(r"\]", ",]"), NO_JSON),
+    "space in a number": (curve(r"\.", " ."), NO_JSON),
+    "value too few": (curve(r",.*\]", "]"), "1 values of memorised for 2 epochs"),
+    "value too many": (curve(r"\]", ",5.5]"), "3 values of memorised for 2 epochs"),
+    "no values": (curve(r"\[.*\]", "[]"), "0 values of memorised for 2 epochs"),
+    "NaN": (curve(FIRST, "NaN"), r"memorised\[0\] is nan: give a finite number"),
+    "infinity": (curve(FIRST, "Infinity"), r"memorised\[0\] is inf"),
+    "minus infinity": (curve(FIRST, "-Infinity"), r"memorised\[0\] is -inf"),
+    "overflow": (curve(FIRST, "1e999"), r"memorised\[0\] is inf"),
+    "overflow with a point": (curve(FIRST, "1.5e999"), r"memorised\[0\] is inf"),
+    "400 digits": (curve(FIRST, "9" * 400 + ".0"), r"memorised\[0\] is inf"),
+    "integer of 400 digits": (curve(FIRST, "9" * 400), r"memorised\[0\] is 9"),
+    "integer of 5,000 digits": (curve(FIRST, "9" * 5000), "is not a valid Record"),
+    "list in a curve": (curve(FIRST, "[5.5]"), r"memorised\[0\] is \[5\.5\]"),
+    "list around a curve": (curve(r"\[.*\]", r"[\g<0>]"), r"memorised\[0\] is \["),
+    "list without end": (curve(FIRST, "[" * 100_000), "is not a valid Record"),
+    "number for a curve": (curve(r"\[.*\]", "5.5"), "memorised is 5.5"),
+    "object in a curve": (curve(FIRST, '{"a":1.0}'), r"memorised\[0\] is {"),
+    "text in a curve": (curve(FIRST, '"5.5"'), r"memorised\[0\] is '5\.5'"),
+    "null in a curve": (curve(FIRST, "null"), r"memorised\[0\] is None"),
+    "true in a curve": (curve(FIRST, "true"), r"memorised\[0\] is True"),
 }
 
 

@@ -8,96 +8,37 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from jal import lease
 from jal.errors import InputError
-from jal.experiments import Store, grids, resolve, scheduler
+from jal.experiments import Store, grids, scheduler
 from jal.experiments.ledger import Ledger
 from jal.experiments.sweep import sweep
+from jal.experiments.workers import LocalStaff, Worker
 
 HERE = Path(__file__).parent
-
-
-def specs_of(seeds):
-    return [resolve(dataset="digits", loss="CE", epochs=10, seed=seed) for seed in seeds]
-
-
-class Fake:
-    """Fake runs, and what became of them."""
-
-    def __init__(self, folder, module):
-        self.folder, self.module = folder, module
-        self.store = Store(folder / "runs")
-        self.lines = []
-        self.plan()
-
-    def plan(self, seconds=0.02, **fates):
-        """Each run's seconds, and what happens to the runs of some seeds."""
-        fates = {str(seed)[1:]: fate for seed, fate in fates.items()}
-        (self.folder / "plan.json").write_text(json.dumps({"seconds": seconds, "fates": fates}))
-
-    def sweep(self, what, **options):
-        options = {"threads": True, "jobs": 1} | options
-        return sweep(what, store=self.store, runner=self.module.run, tell=self.lines.append, **options)
-
-    def process(self, seeds, jobs=1, threads="threads", **options):
-        """A sweep in a process of its own."""
-        command = [
-            sys.executable,
-            HERE / "fake_sweep.py",
-            self.store.path,
-            str(jobs),
-            threads,
-            *map(str, seeds),
-        ]
-        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options)
-
-    def starts(self):
-        """Of each beginning: seed, process, step."""
-        log = self.folder / "starts"
-        lines = log.read_text().splitlines() if log.exists() else []
-        return [tuple(map(int, line.split())) for line in lines]
-
-    def begun(self):
-        return [seed for seed, _, _ in self.starts()]
-
-    def until(self, number, seconds=20):
-        """Waits for that many beginnings."""
-        end = time.monotonic() + seconds
-        while len(self.starts()) < number:
-            assert time.monotonic() < end, "no run began"
-            time.sleep(0.02)
-
-    def done(self):
-        return sorted(record.spec.seed for record in self.store.records())
-
-    def leftovers(self):
-        """Files beside the Records."""
-        return sorted(
-            str(file.relative_to(self.store.path))
-            for file in self.store.path.rglob("*")
-            if file.is_file() and file.relative_to(self.store.path).parts[0].startswith(".")
-        )
 
 
 @pytest.fixture
 def fake(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(HERE)
-    monkeypatch.setenv("FAKE_RUNS", str(tmp_path))
-    monkeypatch.setattr(scheduler, "STARTUP", (0.0, 0.0))
-    monkeypatch.setattr(scheduler, "TICK", 0.05)
-    # `jal.experiments.sweep` may be the function of that name.
-    monkeypatch.setattr(sys.modules[sweep.__module__], "RESERVE", (1.0, 30.0))
-    return Fake(tmp_path, importlib.import_module("fake_runs"))
+    return importlib.import_module("fake_runs").prepared(tmp_path, monkeypatch)
 
 
-def test_what_is_missing_is_run_in_order_and_kept_at_once(fake):
+@pytest.fixture
+def specs_of(fake):
+    return fake.specs_of
+
+
+def test_what_is_missing_is_run_in_order_and_kept_at_once(fake, specs_of):
     other = Store(fake.folder / "results")
     specs = specs_of([5, 3, 4, 3, 9])
-    other.put(fake.module.finished(specs[2], 1))
+    other.put(fake.finished(specs[2], 1))
     seen = []
 
     def look(done, missing, record):
@@ -117,7 +58,7 @@ def test_what_is_missing_is_run_in_order_and_kept_at_once(fake):
     assert (again.ran, again.records.keys(), len(fake.begun())) == ((), done.records.keys(), 3)
 
 
-def test_a_grid_with_seeds_and_conditions(fake):
+def test_a_grid_with_seeds_and_conditions(fake, specs_of):
     grid = grids.get("digits")
     done = fake.sweep(grid, seeds=[7], where=["loss=JAL-CE,loss=CE", "noise=symmetric"], jobs=3)
     assert [(s.loss.name, s.noise.rate) for s in done.specs] == [
@@ -132,7 +73,7 @@ def test_a_grid_with_seeds_and_conditions(fake):
         fake.sweep(grid, where="loss=JALCE")
 
 
-def test_threads_share_a_process_and_run_side_by_side(fake):
+def test_threads_share_a_process_and_run_side_by_side(fake, specs_of):
     fake.plan(seconds=0.5)
     began = time.monotonic()
     assert fake.sweep(specs_of(range(4)), jobs=4).exit_code == 0
@@ -140,7 +81,7 @@ def test_threads_share_a_process_and_run_side_by_side(fake):
     assert {process for _, process, _ in fake.starts()} == {os.getpid()}
 
 
-def test_a_budget_stops_in_time_and_the_next_sweep_goes_on(fake):
+def test_a_budget_stops_in_time_and_the_next_sweep_goes_on(fake, specs_of):
     fake.plan(seconds=0.6)
     specs = specs_of(range(3))
     began = time.monotonic()
@@ -157,20 +98,38 @@ def test_a_budget_stops_in_time_and_the_next_sweep_goes_on(fake):
     assert fake.leftovers() == []
 
 
-def test_a_run_that_cannot_reach_a_checkpoint_is_not_begun(fake):
+def test_a_budget_holds_though_a_machine_elsewhere_does_not_answer(fake, specs_of, monkeypatch):
+    class Silent(LocalStaff):
+        def __init__(self, *arguments):
+            self.workers = [Worker(self, "cpu", "elsewhere")]
+
+        def submit(self, task):
+            return Future()
+
+        def close(self, wait):
+            pass
+
+    monkeypatch.setattr(sys.modules[sweep.__module__], "LocalStaff", Silent)
+    began = time.monotonic()
+    done = fake.sweep(specs_of([1]), budget="2s")
+    assert 1 < time.monotonic() - began < 3
+    assert (done.exit_code, done.stopped, len(done.left)) == (75, "budget", 1)
+
+
+def test_a_run_that_cannot_reach_a_checkpoint_is_not_begun(fake, specs_of):
     specs = specs_of(range(3))
-    fake.store.put(fake.module.finished(specs[0], 10 * 100))  # an epoch takes 100 s
+    fake.store.put(fake.finished(specs[0], 10 * 100))  # an epoch takes 100 s
     began = time.monotonic()
     done = fake.sweep(specs, budget="1m30s")
     assert time.monotonic() - began < 3
     assert (done.exit_code, done.stopped, fake.begun()) == (75, "budget", [])
     assert str(done) == "1 of 3 runs done, 2 left (the budget is spent); the same command goes on"
     slow = replace(specs[0], dataset="elsewhere")
-    fake.store.put(fake.module.finished(slow, 10 * 1000))  # another kind of run: of no matter
+    fake.store.put(fake.finished(slow, 10 * 1000))  # another kind of run: of no matter
     assert fake.sweep(specs, budget="3m").exit_code == 0
 
 
-def test_a_failure_is_noted_and_stops_nothing_and_is_not_run_again_unless_asked(fake):
+def test_a_failure_is_noted_and_stops_nothing_and_is_not_run_again_unless_asked(fake, specs_of):
     fake.plan(s2="failure")
     specs = specs_of([1, 2, 3])
     done = fake.sweep(specs)
@@ -195,7 +154,7 @@ def test_a_failure_is_noted_and_stops_nothing_and_is_not_run_again_unless_asked(
     assert fake.begun() == [1, 2, 3, 2] and Ledger(fake.store.path).failures() == {}
 
 
-def test_what_would_hit_all_runs_ends_the_sweep_and_keeps_what_is_done(fake):
+def test_what_would_hit_all_runs_ends_the_sweep_and_keeps_what_is_done(fake, specs_of):
     fake.plan(seconds=0.3, s2="bad input")
     with pytest.raises(InputError, match="no such data"):
         fake.sweep(specs_of([1, 2, 3, 4]), jobs=2)
@@ -205,7 +164,7 @@ def test_what_would_hit_all_runs_ends_the_sweep_and_keeps_what_is_done(fake):
     assert fake.sweep(specs_of([1, 2, 3, 4])).exit_code == 0
 
 
-def test_a_killed_worker_loses_no_run_and_a_second_death_is_a_failure(fake):
+def test_a_killed_worker_loses_no_run_and_a_second_death_is_a_failure(fake, specs_of):
     fake.plan(seconds=0.6, s1="one death", s2="death")
     specs = specs_of([1, 2, 3, 4, 5])
     done = fake.sweep(specs, jobs=2, threads=False)
@@ -214,6 +173,14 @@ def test_a_killed_worker_loses_no_run_and_a_second_death_is_a_failure(fake):
     assert Counter(fake.begun()) == {1: 2, 2: 2, 3: 1, 4: 1, 5: 1}, "a death took another run with it"
     assert [step for seed, _, step in fake.starts() if seed == 1] == [0, 11], "it was not gone on with"
     assert done.exit_code == 1
+
+
+def test_deaths_with_a_checkpoint_in_between_are_no_failure(fake, specs_of):
+    """As when a batch system's time is up again and again."""
+    fake.plan(seconds=0.2, s1="deaths")
+    done = fake.sweep(specs_of([1]), threads=False)
+    assert [step for _, _, step in fake.starts()] == [0, 8, 16]
+    assert done.exit_code == 0 and fake.ended() == [1]
 
 
 def test_sweeps_of_one_store_share_its_runs(fake):
@@ -228,9 +195,9 @@ def test_sweeps_of_one_store_share_its_runs(fake):
     assert fake.leftovers() == []
 
 
-def test_signals_leave_checkpoints_and_75(fake):
+def test_signals_leave_checkpoints_and_75(fake, specs_of):
     fake.plan(seconds=4)
-    with fake.process([1, 2, 3], jobs=2, threads="processes", start_new_session=True) as first:
+    with fake.process([1, 2, 3], jobs=2, where="processes", start_new_session=True) as first:
         fake.until(2)
         time.sleep(0.5)
         # As a terminal and a batch system send them: the workers hear them too.
@@ -245,8 +212,8 @@ def test_signals_leave_checkpoints_and_75(fake):
 
 
 def test_a_sweep_that_is_killed_takes_its_workers_along_and_blocks_nobody(fake):
-    fake.plan(seconds=2)
-    with fake.process([1, 2, 3], jobs=2, threads="processes") as first:
+    fake.plan(seconds=0.5, s1="long", s2="long")
+    with fake.process([1, 2, 3], jobs=2, where="processes") as first:
         fake.until(2)
         second = fake.process([1, 2, 3])  # begins the third, and waits for the others
         fake.until(3)
@@ -264,7 +231,7 @@ def test_a_sweep_that_is_killed_takes_its_workers_along_and_blocks_nobody(fake):
     assert fake.leftovers() == []
 
 
-def test_a_script_without_a_guard_is_told_so(fake):
+def test_a_script_without_a_guard_is_told_so(fake, specs_of):
     script = fake.folder / "script.py"
     script.write_text(
         f"import sys; sys.path.insert(0, {str(HERE)!r})\n"
@@ -279,7 +246,7 @@ def test_a_script_without_a_guard_is_told_so(fake):
     assert fake.leftovers() == []
 
 
-def test_impossible_numbers_are_refused(fake):
+def test_impossible_numbers_are_refused(fake, specs_of):
     for options in ({"jobs": 0}, {"per_gpu": 0}, {"device": "gpu"}, {"budget": "soon"}, {"budget": 0}):
         with pytest.raises(InputError, match=rf"{next(iter(options))}|duration"):
             fake.sweep(specs_of([1]), **options)
@@ -293,3 +260,65 @@ def test_a_real_sweep_gives_the_same_bits_as_a_run(record, tmp_path):
     again = done.records[record.id]
     assert replace(again, environment={}, timing={}) == replace(record, environment={}, timing={})
     assert again.environment["threads"] == 1
+
+
+def test_a_sweep_costs_less_than_a_hundredth_of_a_run_of_20_seconds(fake, specs_of, monkeypatch):
+    """Of processor time: what a run costs to begin, to watch and to keep."""
+    monkeypatch.setattr(scheduler, "TICK", 0.5)
+    monkeypatch.setattr(lease, "POLL", 0.5)
+
+    def cost(seconds, seeds):
+        fake.plan(seconds)
+        before = time.process_time()
+        assert fake.sweep(specs_of(seeds)).exit_code == 0
+        return time.process_time() - before
+
+    cost(0, [0])  # what is imported but once
+    a_run = cost(0, range(1, 31)) / 30
+    a_second = (cost(2, [31]) - cost(0, [32])) / 2
+    print(f"{1000 * a_run:.1f} ms a run and {1000 * a_second:.2f} ms for each of its seconds")
+    assert a_run + 20 * a_second < 0.01 * 20
+
+
+@pytest.mark.slow
+def test_two_workers_have_nearly_twice_the_throughput_of_one(short, tmp_path):
+    """Where the machine has a second core to give: two processes without a sweep are tried first."""
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("there is one core")
+    specs = [short(seed=seed, epochs=100) for seed in range(8)]
+
+    def bare(number):
+        """Seconds that each of so many processes takes for one of the runs, after a first one, side by side."""
+        code = (
+            "import time; from jal.experiments import RunSpec, run\n"
+            f"spec = RunSpec.from_json({specs[0].to_json()!r})\n"
+            "run(spec, deterministic=True); began = time.time(); run(spec, deterministic=True)\n"
+            "print(time.time() - began); run(spec, deterministic=True)"
+        )
+        processes = [
+            subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+            for _ in range(number)
+        ]
+        return max(float(process.communicate()[0]) for process in processes)
+
+    def throughput(jobs):
+        """Runs a second, from the time that all workers have done one."""
+        ends = []
+        done = sweep(
+            specs,
+            store=Store(tmp_path / str(jobs)),
+            jobs=jobs,
+            deterministic=True,
+            threads=False,
+            tell=lambda _: None,
+            progress=lambda *_: ends.append(time.monotonic()),
+        )
+        assert done.exit_code == 0
+        return (len(ends) - jobs) / (ends[-1] - ends[jobs - 1])
+
+    machine = 2 * bare(1) / bare(2)
+    if machine < 1.95:
+        pytest.skip(f"two processes without a sweep have {machine:.2f} times the throughput of one here")
+    gain = throughput(2) / throughput(1)
+    print(f"{gain:.3f} times the throughput, where two processes without a sweep have {machine:.3f} times")
+    assert gain >= 1.9

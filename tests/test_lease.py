@@ -1,0 +1,170 @@
+"""Leases: one owner at a time, on one machine or many, and those of the dead are void."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from jal import lease
+from jal.errors import InputError
+from jal.lease import Lease
+
+
+@pytest.fixture
+def put(tmp_path):
+    """Puts a lease of somebody else there, of some age in seconds."""
+
+    def write(age=0.0, text=None, **owner):
+        here = {"host": socket.gethostname(), "processes": lease._processes()}
+        owner = here | {"pid": os.getppid(), "process": "another"} | owner
+        file = tmp_path / "run.json"
+        file.write_text(json.dumps(owner) if text is None else text)
+        os.utime(file, (time.time() - age,) * 2)
+        return file
+
+    return write
+
+
+def dead():
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_one_owner_at_a_time(tmp_path):
+    file = tmp_path / "folder" / "run.json"
+    one, other = Lease(file), Lease(file)
+    assert one.take() and not other.take()
+    assert one.held() and not other.held() and lease.alive(file)
+    other.release()
+    assert one.held(), "it was not the other's to give back"
+    one.release()
+    assert not lease.alive(file) and list(file.parent.iterdir()) == []
+    assert other.take() and not one.held()
+    other.release()
+
+
+@pytest.mark.parametrize(
+    ("owner", "alive"),
+    [
+        ({}, True),
+        ({"age": 599}, True),
+        ({"age": 601}, False),
+        ({"pid": dead}, False),
+        ({"host": "elsewhere", "pid": dead}, True),
+        ({"processes": "of a container", "pid": dead}, True),
+        ({"host": "elsewhere", "age": 601}, False),
+        ({"pid": os.getpid}, False),  # an earlier process of the same number
+        ({"text": ""}, True),  # being written
+        ({"text": "", "age": 15}, False),  # its owner was killed then
+        ({"text": "[]", "age": 15}, False),
+        ({"text": '{"host": "elsewh', "age": 15}, False),
+    ],
+)
+def test_whose_lease_holds(put, tmp_path, owner, alive):
+    file = put(**{name: value() if callable(value) else value for name, value in owner.items()})
+    assert lease.alive(file) is alive
+    mine = Lease(file)
+    assert mine.take() is not alive
+    assert mine.held() is not alive
+    assert list(tmp_path.iterdir()) == [file]
+    mine.release()
+
+
+def test_ages_are_by_the_file_systems_clock(put, monkeypatch):
+    """A server's clock that is a quarter of an hour off makes nobody dead, and keeps nobody alive."""
+    file = put(host="elsewhere", age=900)
+    monkeypatch.setattr(lease, "_ahead", lambda folder: -900.0)
+    assert lease.alive(file)
+    monkeypatch.setattr(lease, "_ahead", lambda folder: 900.0)
+    file = put(host="elsewhere")
+    assert not lease.alive(file)
+
+
+def test_the_file_systems_clock_is_asked_once_and_leaves_nothing(tmp_path):
+    assert abs(lease._ahead(tmp_path)) < 1
+    assert list(tmp_path.iterdir()) == []
+    assert lease._ahead(tmp_path / "absent") == 0
+
+
+def test_a_takeover_that_comes_second_gives_the_lease_back(put, monkeypatch):
+    file = put(pid=dead())
+    look = lease._look
+
+    def and_then_another_takes_over(path):
+        found = look(path)
+        file.write_text("another's")
+        return found
+
+    monkeypatch.setattr(lease, "_look", and_then_another_takes_over)
+    assert not Lease(file).take()
+    assert file.read_text() == "another's"
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_signs_of_life(tmp_path, monkeypatch):
+    monkeypatch.setattr(lease, "HEARTBEAT", 0.05)
+    file = tmp_path / "run.json"
+    one = Lease(file)
+    one.take()
+    os.utime(file, (0, 0))
+    end = time.monotonic() + 10
+    while file.stat().st_mtime == 0:
+        assert time.monotonic() < end, "no sign of life"
+        time.sleep(0.01)
+    one.release()
+    assert not file.exists()
+
+
+def test_who_has_lost_it_gives_no_signs_and_takes_nothing_away(tmp_path, monkeypatch):
+    monkeypatch.setattr(lease, "HEARTBEAT", 0.02)
+    file = tmp_path / "run.json"
+    before = threading.active_count()
+    one = Lease(file)
+    one.take()
+    file.write_text("another's")
+    os.utime(file, (0, 0))
+    end = time.monotonic() + 10
+    while threading.active_count() > before:
+        assert time.monotonic() < end, "it goes on"
+        time.sleep(0.01)
+    assert not one.held()
+    one.release()
+    assert file.read_text() == "another's" and file.stat().st_mtime == 0
+
+
+def test_a_hiccup_of_the_file_system_ends_nothing(tmp_path, monkeypatch):
+    file = tmp_path / "run.json"
+    one = Lease(file)
+    one.take()
+
+    def stale(*arguments, **options):
+        raise OSError(116, "Stale file handle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(file), "open", stale)
+        patch.setattr(type(file), "read_text", stale)
+        assert one.held() and lease.alive(file)
+    one.release()
+
+
+def test_a_question_is_put_now_and_then_until_the_answer_is_yes(monkeypatch):
+    answers = iter([False, False, True])
+    ask = lease.polled(lambda: next(answers))
+    assert [ask(), ask(), ask()] == [False] * 3, "it was put too often"
+    monkeypatch.setattr(lease, "POLL", 0.0)
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 1)
+    assert [ask(), ask(), ask()] == [False, True, True]
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot write to the folder"):
+        Lease(tmp_path / "file" / "run.json").take()
