@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -70,7 +70,7 @@ class Curves(Mapping[str, list[float]]):
         return float(self._texts[name].rpartition(",")[2])
 
 
-_CURVE = re.compile(r'"(\w+)":\[([^]]*)\]', re.ASCII)
+_CURVE = re.compile(r'"(\w+)":\[([^]]*)\]')
 
 
 @cache
@@ -78,7 +78,7 @@ def _curves(length: int) -> re.Pattern[str]:
     # Finite numbers alone, and nearly all of them as `repr` writes them: 1e16 and 1e-100 are read as JSON.
     number = r"-?+(?:0|[1-9][0-9]{0,15}+)\.[0-9]++(?:e-[0-9][0-9])?+"
     curve = rf'"\w++":\[(?:{number},){{{length - 1}}}{number}\]'
-    return re.compile(rf"\{{{curve}(?:,{curve})*\}}", re.ASCII)
+    return re.compile(rf"\{{{curve}(?:,{curve})*\}}")
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,10 @@ class Record:
                 raise RecordError(f"{length} values of {name} for {self.spec.recipe.epochs} epochs")
         if last != self.accuracy:
             raise RecordError(f"accuracy {self.accuracy}, which is not the curve's last value")
+
+    def has(self, artifacts: Iterable[str]) -> bool:
+        """Whether the run kept all of these."""
+        return all(name in self.artifacts for name in artifacts)
 
     def to_json(self) -> str:
         """One line for each key, sorted, so that a version-control diff can be read."""

@@ -180,7 +180,7 @@ class Scheduler:
         """Whether another sweep has done it meanwhile, or failed to."""
         with suppress(RecordError):
             record = self.store.get(spec)
-            if record is not None:
+            if record is not None and record.has(self.options.get("keep", ())):
                 self.records[spec.id] = record
                 return True
         reason = self.ledger.failure(spec.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 import warnings
 from collections.abc import Callable, Iterable
@@ -10,6 +11,8 @@ from pathlib import Path
 from jal import files
 from jal.experiments.record import Record, RecordError
 from jal.experiments.spec import SCIENCE, RunSpec
+
+_ID = re.compile("[0-9a-f]{16}")
 
 
 class Store:
@@ -85,8 +88,10 @@ class Store:
         return found
 
     def _files(self, pattern: str) -> list[Path]:
-        # Folders with a dot are for what is not a Record: checkpoints, claims, failures.
-        found = (file for file in self.path.glob(f"*/{pattern}") if not file.parent.name.startswith("."))
+        # Folders with a dot are for what is not a Record: checkpoints, claims, failures. And a Record is named by its
+        # id: beside those of data/results there are benchmarks and reports.
+        files = (file for file in self.path.glob(f"*/{pattern}") if not file.parent.name.startswith("."))
+        found = (file for file in files if _ID.fullmatch(file.stem))
         return sorted(found, key=lambda file: file.parts)
 
 

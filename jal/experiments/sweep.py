@@ -182,7 +182,9 @@ def sweep(
     specs = what.specs(seeds) if isinstance(what, Grid) else [s for s in what if not seeds or s.seed in seeds]
     specs = select({spec.id: spec for spec in specs}.values(), where)
     store.prepare()
-    records = {spec.id: record for spec in specs if (record := stored(spec, [store, *also]))}
+    keep = what.keep if isinstance(what, Grid) else ()
+    found = {spec.id: stored(spec, [store, *also]) for spec in specs}
+    records = {id: record for id, record in found.items() if record is not None and record.has(keep)}
     ledger = Ledger(store.path)
     _tidy(store, ledger)
     if retry:
@@ -195,6 +197,8 @@ def sweep(
         return SweepResult(tuple(specs), records, (), failed, None)
     commit = commit or provenance.commit()
     options |= {"deterministic": deterministic, "commit": commit, "store": Store(store.path.resolve())}
+    if keep:
+        options["keep"] = keep
     if options.get("data_root") is not None:
         options["data_root"] = Path(options["data_root"]).resolve()
     known = pace.Pace()

@@ -37,13 +37,17 @@ class Elsewhere(Exception):
     """A run that is not this sweep's to make: another makes it, or it is done, or it has failed."""
 
 
-def make(runner: Runner, spec: RunSpec, store: Store, permit: Path, **options: Any) -> Record:
+def make(
+    runner: Runner, spec: RunSpec, store: Store, permit: Path, keep: tuple[str, ...] = (), **options: Any
+) -> Record:
     """Makes one run, which nobody else does meanwhile; when this returns, the Record is in the store.
 
     Parameters
     ----------
     permit
         the sweep's lease; once it is gone, the run writes a checkpoint and stops.
+    keep
+        what the run keeps besides its Record; one without it counts as missing.
     options
         more arguments of `runner`.
 
@@ -67,9 +71,11 @@ def make(runner: Runner, spec: RunSpec, store: Store, permit: Path, **options: A
     if claim is None:
         raise Elsewhere(spec.id)
     try:
-        if _settled(spec, store, ledger):
+        if _settled(spec, store, ledger, keep):
             raise Elsewhere(spec.id)
         stop = lease.polled(lambda: not (lease.alive(permit) and claim.held()))
+        if keep:
+            options |= {"keep": keep, "store": store}
         record = runner(spec, stop=stop, checkpoints=store.checkpoints, **options)
         if not claim.held():
             raise Elsewhere(spec.id)
@@ -222,7 +228,7 @@ class LocalStaff:
             worker.executor.shutdown(wait=wait, cancel_futures=True)
 
 
-def _settled(spec: RunSpec, store: Store, ledger: Ledger) -> bool:
+def _settled(spec: RunSpec, store: Store, ledger: Ledger, keep: tuple[str, ...]) -> bool:
     """Whether it is done, or has failed."""
     folder = store.file(spec).parent
     probe = folder / f".{uuid.uuid4().hex}.tmp"
@@ -231,7 +237,8 @@ def _settled(spec: RunSpec, store: Store, ledger: Ledger) -> bool:
         probe.touch()
         probe.unlink()
     try:
-        return store.get(spec) is not None or ledger.failure(spec.id) is not None
+        record = store.get(spec)
+        return (record is not None and record.has(keep)) or ledger.failure(spec.id) is not None
     except RecordError:
         return False
 

@@ -1,12 +1,14 @@
 """Artifacts: what a run keeps beside its Record."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from jal.errors import InputError, Stopped
-from jal.experiments import Store, artifacts, run
+from jal.experiments import Store, artifacts, grids, run
+from jal.experiments.sweep import sweep
 from jal.training.observe import BINS, FEATURES, HISTOGRAMS
 
 
@@ -76,3 +78,16 @@ def test_files_beside_records_are_no_records(kept):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert store.records() == [record]
+
+
+def test_a_grid_makes_runs_again_that_kept_too_little(tmp_path):
+    store = Store(tmp_path)
+    grid = replace(grids.get("figure3", profile="quick"), keep=())
+    where = ("loss=CE",)
+    without = sweep(grid, store=store, where=where, jobs=1, tell=str)
+    assert len(without.ran) == 1
+    wanted = grids.get("figure3", profile="quick")
+    (record,) = sweep(wanted, store=store, where=where, jobs=1, tell=str).records.values()
+    assert set(artifacts.load(store, record, HISTOGRAMS)) == {"1", "7", "20", "40", "80"}
+    assert sweep(wanted, store=store, where=where, jobs=1, tell=str).ran == ()
+    assert store.get(record.spec).has(wanted.keep)

@@ -227,3 +227,12 @@ def test_reading_is_quiet(store, record):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert store.records() == [record]
+
+
+def test_what_is_not_named_by_an_id_is_no_record(store, record):
+    store.put(record)
+    (store.path / "benchmarks").mkdir()
+    (store.path / "benchmarks" / "cpu.json").write_text("{}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert store.records() == [record]
