@@ -5,6 +5,7 @@ Whoever sends them work knows `concurrent.futures.Executor` alone.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import shutil
@@ -14,7 +15,7 @@ import time
 import tomllib
 import warnings
 from collections.abc import Mapping
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -145,6 +146,13 @@ class Cluster:
         """Whether the scheduler answers."""
         return bool(self.client.status == "running")
 
+    @property
+    def killed(self) -> type[Exception]:
+        """What a future has whose worker died, where dask gives it up."""
+        from distributed import KilledWorker
+
+        return KilledWorker  # type: ignore[no-any-return]
+
     def workers(self) -> dict[str, Mapping[str, Any]] | None:
         """What the scheduler says of each worker, by its address; None while it does not answer."""
         if not self.connected:
@@ -188,7 +196,8 @@ def connect(where: str, work: int, logs: Path) -> Cluster:
     Raises
     ------
     InputError
-        where nobody answers, for a profile that is none, and where dask or Slurm is not installed.
+        where nobody answers, or a dask of another version; for a profile that is none; and where dask or Slurm is
+        not installed.
     """
     scheme, _, rest = where.partition(":")
     if scheme not in ("tcp", "tls", "slurm") or not rest:
@@ -202,24 +211,52 @@ def connect(where: str, work: int, logs: Path) -> Cluster:
             "--scheduler needs dask, which is not installed: pip install 'jal-losses[cluster]'"
         ) from None
     # Whatever they have to say, somebody here says it in one line.
-    for name in ("distributed.client", "distributed.core", "distributed.comm", "distributed.scheduler"):
+    for name in ("distributed", "distributed.client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with dask.config.set(QUIET), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         slurm = None if profile is None else _Slurm(profile, work, logs)
         try:
+            if slurm is None:
+                _check_version(where)
             client = distributed.Client(
                 where if slurm is None else slurm.cluster, timeout=TIMEOUT, set_as_default=False
             )
         except (OSError, TimeoutError, ValueError, TypeError) as error:
             if slurm is not None:
                 slurm.close()
+            if isinstance(error, InputError):
+                raise
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(
                 f"no scheduler answers at {where} ({reason}): start one with `dask scheduler`, "
                 "and name the address that it prints"
             ) from None
     return Cluster(where, client, slurm)
+
+
+def _check_version(address: str) -> None:
+    """
+    Raises
+    ------
+    InputError
+        if a scheduler is of another version of dask: they talk past each other.
+    """
+    import distributed
+
+    async def ask() -> str:
+        security = distributed.Security().get_connection_args("client")
+        async with distributed.rpc(address, timeout=TIMEOUT, connection_args=security) as scheduler:
+            return str((await scheduler.versions())["packages"]["distributed"])
+
+    # In a thread: a notebook has a loop of its own in this one.
+    with ThreadPoolExecutor(1) as thread:
+        there, here = thread.submit(asyncio.run, ask()).result(), distributed.__version__
+    if there != here:
+        raise InputError(
+            f"the scheduler at {address} is of distributed {there}, this machine of {here}: "
+            "install the same version on all machines"
+        )
 
 
 class _Slurm:

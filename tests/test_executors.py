@@ -104,6 +104,19 @@ def test_an_address_where_nobody_answers(monkeypatch, tmp_path):
         assert "\n" not in str(error.value)
 
 
+def test_a_scheduler_of_another_version(monkeypatch, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=0, processes=False, protocol="tcp://", dashboard_address=":0"
+    ) as cluster:
+        there = distributed.__version__
+        monkeypatch.setattr(distributed, "__version__", "2020.1.0")
+        with pytest.raises(InputError, match=f"is of distributed {there}, this machine of 2020.1.0: install"):
+            connect(cluster.scheduler_address, 1, tmp_path)
+        monkeypatch.undo()
+        connect(cluster.scheduler_address, 1, tmp_path).close()
+
+
 def test_slurm_where_there_is_none(profile, monkeypatch, tmp_path):
     monkeypatch.setattr(shutil, "which", lambda command: None)
     with pytest.raises(InputError, match="slurm needs sbatch, which is not here"):

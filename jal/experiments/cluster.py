@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class Introduction:
     hardware
         see `jal.experiments.pace.hardware`.
     code
-        what must be as it is here: the versions of jal and of its numbers.
+        what must be as it is here: the versions of jal, of its numbers and of dask.
     versions
         what may differ, and is told.
     commit
@@ -95,7 +96,7 @@ def introduce(device: str, permit: Path) -> Introduction:
 
 
 def _code() -> str:
-    return f"jal {__version__} with science {SCIENCE}"
+    return f"jal {__version__} with science {SCIENCE}, distributed {version('distributed')}"
 
 
 def _versions() -> dict[str, str]:
@@ -251,7 +252,8 @@ class ClusterStaff:
         devices = self._devices(there, worker["nthreads"], declared)
         names = ", ".join(device for device, _ in devices) or "nothing: its GPUs have their runs"
         self._tell(f"{address} on {there.host} makes runs on {names}")
-        return [Remote(executor, device, there.hardware, commit, gpu=gpu) for device, gpu in devices]
+        deaths = (self._cluster.killed,)
+        return [Remote(executor, device, there.hardware, commit, deaths, gpu=gpu) for device, gpu in devices]
 
     def _unfit(self, there: Introduction) -> str:
         """Why a worker cannot be used, if so."""

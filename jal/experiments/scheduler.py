@@ -6,7 +6,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -211,7 +211,7 @@ class Scheduler:
         except Elsewhere:
             self._elsewhere[spec.id] = time.monotonic() + TICK
             self._again(spec)
-        except BrokenExecutor:
+        except worker.deaths:
             self._died(worker, spec)
         except TrainingError as error:
             self._fail(spec, str(error))
@@ -270,7 +270,7 @@ class Scheduler:
         seconds = 0.0
         for spec, share in shares:
             times = {hardware: self.pace.run(spec, hardware) for hardware in workers}
-            if not all(times.values()):
+            if not (times and all(times.values())):
                 return None
             seconds += share / sum(n / (times[hardware] or math.inf) for hardware, n in workers.items())
         return seconds

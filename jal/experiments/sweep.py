@@ -196,18 +196,18 @@ def sweep(
     if not missing:
         return SweepResult(tuple(specs), records, (), failed, None)
     commit = commit or provenance.commit()
-    options |= {"deterministic": deterministic, "commit": commit, "store": Store(store.path.resolve())}
+    options |= {"deterministic": deterministic, "commit": commit, "store": Store(store.path.absolute())}
     if keep:
         options["keep"] = keep
     if options.get("data_root") is not None:
-        options["data_root"] = Path(options["data_root"]).resolve()
+        options["data_root"] = Path(options["data_root"]).absolute()
     known = pace.Pace()
     for each in (store, *also):
         for record in each.records(complain=lambda _: None):
             known.learn(record)
     # Deterministic kernels are a switch of the whole process, which threads would turn off for each other.
     per_gpu = 1 if deterministic else per_gpu
-    permit = Lease(store.path.resolve() / ".sweeps" / f"{uuid.uuid4().hex}.json")
+    permit = Lease(store.path.absolute() / ".sweeps" / f"{uuid.uuid4().hex}.json")
     permit.take()
     try:
         staff: Staff

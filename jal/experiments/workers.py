@@ -104,6 +104,8 @@ class Worker:
         the same, as in `jal.experiments.pace`.
     options
         arguments of `run` that are the worker's.
+    deaths
+        the errors of a future whose process died.
     lost
         whether it is gone, and the run that it had with it.
     """
@@ -112,10 +114,11 @@ class Worker:
     device: str
     hardware: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    deaths: tuple[type[Exception], ...] = (BrokenExecutor,)
     lost: bool = False
 
     def submit(self, runner: Runner, spec: RunSpec, **options: Any) -> Future[Record]:
-        """Begins a run: see `make`. The future has its Record, or what `make` raised, or BrokenExecutor."""
+        """Begins a run: see `make`. The future has its Record, or what `make` raised, or one of `deaths`."""
         return self.executor.submit(
             partial(make, runner, spec, device=self.device, **(options | dict(self.options)))
         )

@@ -37,6 +37,7 @@ class Dask:
     """In the place of `Cluster`: workers that are there, and what they say of themselves."""
 
     where, gone, connected, closed = "tcp://there:1", False, True, False
+    killed = ArithmeticError
 
     def __init__(self):
         self.there = {}
@@ -157,6 +158,7 @@ def test_a_lost_worker_frees_its_gpu_and_another_has_its_place(dask, staff):
     dask.add("tcp://1", replace(WITH_GPUS, gpus=("GPU-a",)))
     found = staff()
     (first,) = found.workers
+    assert first.deaths == (dask.killed,)
     del dask.there["tcp://1"]
     dask.add("tcp://2", replace(WITH_GPUS, gpus=("GPU-a",)))
     found.look()
@@ -188,7 +190,7 @@ def test_no_more_places_than_jobs_or_runs(dask, staff):
     [
         (
             replace(HERE_SAID, code="jal 9 with science 9"),
-            r"node1 has jal 9 with science 9, this machine jal .* with science \d+: install the same version",
+            r"node1 has jal 9 with science 9, this machine jal .* with science \d+, .*: install the same version",
         ),
         (
             replace(HERE_SAID, shares=False),
@@ -386,7 +388,10 @@ def test_a_killed_worker_loses_nothing_and_nothing_is_run_twice(fake):
 
 
 @pytest.mark.slow
-def test_a_run_whose_worker_dies_twice_has_failed(fake):
+@pytest.mark.parametrize("failures", [0, 3])
+def test_a_run_whose_worker_dies_twice_has_failed(fake, monkeypatch, failures):
+    """However often dask itself would try."""
+    monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", str(failures))
     fake.plan(seconds=1, s1="death")
     with dask_scheduler() as scheduler, dask_workers(scheduler.address):
         done = fake.sweep(fake.specs_of([1, 2, 3]), scheduler=scheduler.address, jobs=None)

@@ -110,10 +110,30 @@ def test_a_budget_holds_though_a_machine_elsewhere_does_not_answer(fake, specs_o
             pass
 
     monkeypatch.setattr(sys.modules[sweep.__module__], "LocalStaff", Silent)
+    specs = specs_of([1])
     began = time.monotonic()
-    done = fake.sweep(specs_of([1]), budget="2s")
+    done = fake.sweep(specs, budget="2s")
     assert 1 < time.monotonic() - began < 3
     assert (done.exit_code, done.stopped, len(done.left)) == (75, "budget", 1)
+
+
+def test_all_workers_elsewhere_may_be_lost_at_any_time(fake, specs_of, monkeypatch):
+    """Those of a cluster; a Record that comes meanwhile is told without an estimate."""
+
+    class Fleeting(LocalStaff):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            self.ashore, self.looks = self.workers, 0
+
+        def look(self):
+            self.looks += 1
+            self.workers = self.ashore if self.looks % 8 == 1 else []
+
+    monkeypatch.setattr(sys.modules[sweep.__module__], "LocalStaff", Fleeting)
+    fake.plan(seconds=0.15)
+    done = fake.sweep(specs_of([1, 2, 3]))
+    assert done.exit_code == 0 and fake.begun() == [1, 2, 3]
+    assert not any("left" in line for line in fake.lines)
 
 
 def test_a_run_that_cannot_reach_a_checkpoint_is_not_begun(fake, specs_of):
