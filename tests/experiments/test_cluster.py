@@ -262,6 +262,7 @@ def local():
         yield cluster.scheduler_address
 
 
+@pytest.mark.slow
 def test_a_sweep_on_dask_is_as_one_here(fake, local):
     fake.plan(seconds=0.3, s3="failure")
     specs = fake.specs_of(range(6))
@@ -276,6 +277,7 @@ def test_a_sweep_on_dask_is_as_one_here(fake, local):
     assert fake.leftovers() == []
 
 
+@pytest.mark.slow
 def test_a_budget_ends_runs_elsewhere_and_the_next_sweep_goes_on(fake, local):
     fake.plan(seconds=4)
     specs = fake.specs_of(range(3))
@@ -289,6 +291,7 @@ def test_a_budget_ends_runs_elsewhere_and_the_next_sweep_goes_on(fake, local):
     assert [step > 0 for _, _, step in fake.starts()] == [False, True, False, False]
 
 
+@pytest.mark.slow
 def test_workers_that_have_other_work_are_waited_for_within_the_budget(fake, local):
     fake.plan(s1="long", s2="long")
     with fake.process([1, 2], jobs=0, where=local, env=environment()) as other:
@@ -299,12 +302,14 @@ def test_workers_that_have_other_work_are_waited_for_within_the_budget(fake, loc
     assert fake.lines[0] == f"asking the workers of {local}; those at work answer afterwards"
 
 
+@pytest.mark.slow
 def test_bad_input_names_the_machine(fake, local):
     fake.plan(s1="bad input")
     with pytest.raises(InputError, match=r"^no such data \(on .+\)$"):
         fake.sweep(fake.specs_of([1]), scheduler=local)
 
 
+@pytest.mark.slow
 def test_two_sweeps_share_the_workers_and_the_runs(fake, local):
     fake.plan(seconds=0.1)
     with fake.process(range(12), jobs=0, where=local, env=environment()) as other:

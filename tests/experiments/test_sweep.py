@@ -203,6 +203,31 @@ def test_deaths_with_a_checkpoint_in_between_are_no_failure(fake, specs_of):
     assert done.exit_code == 0 and fake.ended() == [1]
 
 
+def test_what_is_no_record_of_this_version_is_named_and_made_again(fake, specs_of):
+    cut, older, other, good = specs = specs_of([1, 2, 3, 4])
+    for spec in specs:
+        fake.store.put(fake.finished(spec, 1))
+    file = fake.store.file(cut)
+    file.write_text(file.read_text()[:100])
+    file = fake.store.file(older)
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"schema": 0}))
+    science = replace(other, science=other.science + 1)
+    fake.store.file(other).write_text(fake.finished(science, 1).to_json())
+    with pytest.warns(UserWarning) as warned:
+        done = fake.sweep(specs)
+    named = sorted({str(each.message) for each in warned})
+    assert len(named) == 3 and all(name.endswith("it is run again") for name in named)
+    for spec, problem in {
+        cut: "not a valid Record",
+        older: "schema 0",
+        other: f"holds the Record {science.id}",
+    }.items():
+        assert any(str(fake.store.file(spec)) in name and problem in name for name in named)
+    assert fake.begun() == [1, 2, 3] and done.exit_code == 0
+    assert [record.id for record in fake.store.records()] == sorted(spec.id for spec in specs)
+    assert good.id not in done.ran
+
+
 def test_sweeps_of_one_store_share_its_runs(fake):
     fake.plan(seconds=0.2)
     sweeps = [fake.process(range(12)) for _ in range(2)]
