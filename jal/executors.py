@@ -32,7 +32,8 @@ UNHEARD = 30.0
 
 
 QUIET = {"distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "1s"}
-"""dask's settings with which its processes take little of a core; by its defaults they sample what runs."""
+"""dask's settings with which its processes take little of a core. By its defaults they sample the stacks of what runs,
+which can freeze Python 3.11 before 3.11.9 (python/cpython#106883)."""
 
 
 @dataclass(frozen=True)

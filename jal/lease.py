@@ -48,7 +48,6 @@ class Lease:
     def __init__(self, file: Path) -> None:
         self.file = file
         self._text: str | None = None
-        self._ended = threading.Event()
 
     def take(self) -> bool:
         """Whether it is now this one's. A void one is taken over.
@@ -67,7 +66,8 @@ class Lease:
         except OSError as error:
             raise files.unwritable(self.file.parent, error) from None
         self._text = text
-        threading.Thread(target=self._renew, daemon=True).start()
+        _held.add(self)
+        _start_to_beat()
         return True
 
     def held(self) -> bool:
@@ -81,15 +81,10 @@ class Lease:
 
     def release(self) -> None:
         """Gives it back."""
-        self._ended.set()
+        _held.discard(self)
         if self.held():
             with suppress(OSError):
                 self.file.unlink(missing_ok=True)
-
-    def _renew(self) -> None:
-        while not self._ended.wait(HEARTBEAT) and self.held():
-            with suppress(OSError):
-                os.utime(self.file)
 
 
 def alive(file: Path) -> bool:
@@ -126,6 +121,27 @@ def polled(question: Callable[[], bool]) -> Callable[[], bool]:
         return answer
 
     return ask
+
+
+_held: set[Lease] = set()
+"""This process's."""
+
+
+@cache
+def _start_to_beat() -> None:
+    # One thread for all leases: where threads come and go while something samples them, Python 3.11 may freeze.
+    threading.Thread(target=_beat, daemon=True).start()
+
+
+def _beat() -> None:
+    while True:
+        time.sleep(HEARTBEAT)
+        for lease in tuple(_held):
+            if lease.held():
+                with suppress(OSError):
+                    os.utime(lease.file)
+            else:
+                _held.discard(lease)
 
 
 def _look(file: Path) -> tuple[str | None, bool]:

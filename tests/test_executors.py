@@ -105,10 +105,13 @@ def test_an_address_where_nobody_answers(monkeypatch, tmp_path):
 
 
 def test_a_scheduler_of_another_version(monkeypatch, tmp_path):
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=0, processes=False, protocol="tcp://", dashboard_address=":0"
-    ) as cluster:
+    dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
+    with (
+        dask.config.set(executors.QUIET),
+        distributed.LocalCluster(
+            n_workers=0, processes=False, protocol="tcp://", dashboard_address=":0"
+        ) as cluster,
+    ):
         there = distributed.__version__
         monkeypatch.setattr(distributed, "__version__", "2020.1.0")
         with pytest.raises(InputError, match=f"is of distributed {there}, this machine of 2020.1.0: install"):

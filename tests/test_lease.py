@@ -108,32 +108,40 @@ def test_a_takeover_that_comes_second_gives_the_lease_back(put, monkeypatch):
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_signs_of_life(tmp_path, monkeypatch):
-    monkeypatch.setattr(lease, "HEARTBEAT", 0.05)
-    file = tmp_path / "run.json"
-    one = Lease(file)
-    one.take()
-    os.utime(file, (0, 0))
-    end = time.monotonic() + 10
-    while file.stat().st_mtime == 0:
-        assert time.monotonic() < end, "no sign of life"
-        time.sleep(0.01)
-    one.release()
-    assert not file.exists()
-
-
-def test_who_has_lost_it_gives_no_signs_and_takes_nothing_away(tmp_path, monkeypatch):
+@pytest.fixture
+def beating(monkeypatch):
+    """A heart that beats often, instead of the process's."""
     monkeypatch.setattr(lease, "HEARTBEAT", 0.02)
-    file = tmp_path / "run.json"
+    lease._start_to_beat.cache_clear()
+
+
+def wait_until(condition):
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_signs_of_life_of_all_leases_by_one_thread(tmp_path, beating):
     before = threading.active_count()
+    leases = [Lease(tmp_path / f"{name}.json") for name in "abc"]
+    for each in leases:
+        each.take()
+        os.utime(each.file, (0, 0))
+    wait_until(lambda: all(each.file.stat().st_mtime > 0 for each in leases))
+    assert threading.active_count() == before + 1
+    for each in leases:
+        each.release()
+    assert list(tmp_path.iterdir()) == [] and not lease._held & set(leases)
+
+
+def test_who_has_lost_it_gives_no_signs_and_takes_nothing_away(tmp_path, beating):
+    file = tmp_path / "run.json"
     one = Lease(file)
     one.take()
     file.write_text("another's")
     os.utime(file, (0, 0))
-    end = time.monotonic() + 10
-    while threading.active_count() > before:
-        assert time.monotonic() < end, "it goes on"
-        time.sleep(0.01)
+    wait_until(lambda: one not in lease._held)
     assert not one.held()
     one.release()
     assert file.read_text() == "another's" and file.stat().st_mtime == 0

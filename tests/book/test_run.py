@@ -13,6 +13,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from jal.book import run as run_module
 from jal.book import run_notebooks
 from jal.errors import InputError
+from jal.executors import QUIET
 
 PARAMETERS = 'profile = "quick"\nseed = 1'
 
@@ -141,10 +142,12 @@ def test_nothing_outlives_the_process_that_started_it(checkout, end):
 @pytest.fixture
 def workers():
     """The address of dask's own cluster, in this process."""
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, protocol="tcp://", dashboard_address=":0"
-    ) as cluster:
+    dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
+    one = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "protocol": "tcp://"}
+    with (
+        dask.config.set(QUIET),
+        distributed.LocalCluster(**one, dashboard_address=":0") as cluster,
+    ):
         yield cluster.scheduler_address
 
 

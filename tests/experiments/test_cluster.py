@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from jal.errors import InputError
+from jal.executors import QUIET
 from jal.experiments import Store, cluster, provenance
 from jal.experiments.cluster import ClusterStaff, Introduction
 from jal.experiments.ledger import Ledger
@@ -255,14 +256,15 @@ def test_a_gpu_by_number_is_refused(staff):
 @pytest.fixture(scope="module")
 def local():
     """dask's own cluster, in this process."""
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, protocol="tcp://", dashboard_address=":0"
-    ) as cluster:
+    dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
+    one = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "protocol": "tcp://"}
+    with (
+        dask.config.set(QUIET),
+        distributed.LocalCluster(**one, dashboard_address=":0") as cluster,
+    ):
         yield cluster.scheduler_address
 
 
-@pytest.mark.slow
 def test_a_sweep_on_dask_is_as_one_here(fake, local):
     fake.plan(seconds=0.3, s3="failure")
     specs = fake.specs_of(range(6))
@@ -277,7 +279,6 @@ def test_a_sweep_on_dask_is_as_one_here(fake, local):
     assert fake.leftovers() == []
 
 
-@pytest.mark.slow
 def test_a_budget_ends_runs_elsewhere_and_the_next_sweep_goes_on(fake, local):
     fake.plan(seconds=4)
     specs = fake.specs_of(range(3))
@@ -302,7 +303,6 @@ def test_workers_that_have_other_work_are_waited_for_within_the_budget(fake, loc
     assert fake.lines[0] == f"asking the workers of {local}; those at work answer afterwards"
 
 
-@pytest.mark.slow
 def test_bad_input_names_the_machine(fake, local):
     fake.plan(s1="bad input")
     with pytest.raises(InputError, match=r"^no such data \(on .+\)$"):
