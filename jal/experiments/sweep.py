@@ -244,7 +244,7 @@ def sweep(
 
 
 def run_missing(
-    specs: Iterable[RunSpec],
+    what: Grid | Iterable[RunSpec],
     store: Store,
     jobs: int | None = None,
     device: str = "auto",
@@ -252,8 +252,9 @@ def run_missing(
     progress: RunProgress | None = None,
     also: Sequence[Store] = (),
     commit: tuple[str, bool] | None = None,
+    seeds: Sequence[int] | None = None,
 ) -> list[Record]:
-    """The Records of `specs`, in their order; those that no store has are made first: see `sweep`.
+    """The Records of a grid or of some runs, in their order; those that no store has are made first: see `sweep`.
 
     Raises
     ------
@@ -264,11 +265,12 @@ def run_missing(
     Stopped
         when a signal stopped it before the end.
     """
-    specs = list(specs)
+    what = what if isinstance(what, Grid) else list(what)
     done = sweep(
-        specs,
+        what,
         store=store,
         also=also,
+        seeds=seeds,
         jobs=jobs,
         device=device,
         deterministic=deterministic,
@@ -281,11 +283,12 @@ def run_missing(
         raise Stopped(str(done))
     if done.failed:
         id, reason = next(iter(done.failed.items()))
-        name = next(spec.loss.name for spec in specs if spec.id == id)
+        name = next(spec.loss.name for spec in done.specs if spec.id == id)
         missing = len(done.failed) + len(done.ran)
         raise TrainingError(
             f"{len(done.failed)} of {missing} runs failed; the first: {name} ({id}): {reason}"
         )
+    specs = done.specs if isinstance(what, Grid) else what
     return [done.records[spec.id] for spec in specs]
 
 

@@ -1,0 +1,76 @@
+"""Where the book finds Records, and how a chapter makes those that are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from jal.checkout import find_root
+from jal.experiments import provenance
+from jal.experiments.grids import Grid
+from jal.experiments.store import Store
+from jal.experiments.sweep import run_missing
+
+SEEDS = {"quick": (123,)}
+"""The profiles at which a chapter asks for fewer seeds than its grid has."""
+
+
+def stores(root: str | Path | None = None) -> tuple[Store, Store]:
+    """The checkout's two stores: `data/results`, committed and trusted, and `runs`, for everything else.
+
+    Parameters
+    ----------
+    root
+        the checkout, if not the one found upwards.
+
+    Raises
+    ------
+    InputError
+        without a checkout.
+    """
+    top = find_root(root)
+    return Store(top / "data" / "results"), Store(top / "runs")
+
+
+def complete(
+    grid: Grid,
+    profile: str,
+    *,
+    seeds: Iterable[int] | None = None,
+    jobs: int = 0,
+    root: str | Path | None = None,
+) -> None:
+    """Makes the runs of a grid that neither store has; they go to `runs`.
+
+    The profile full takes hours of a GPU, so where there is none nothing is run: a chapter then shows what is
+    committed, and says what is missing.
+
+    Parameters
+    ----------
+    seeds
+        instead of the grid's own, or of the first one alone at the profile quick.
+    jobs
+        runs at a time on the CPU; 0 for one a core.
+
+    Raises
+    ------
+    InputError, TrainingError, Stopped
+        as `run_missing`.
+    """
+    trusted, own = stores(root)
+    if profile == "full" and not _has_gpu():
+        return
+    run_missing(
+        grid,
+        own,
+        also=[trusted],
+        seeds=tuple(seeds) if seeds is not None else SEEDS.get(profile),
+        jobs=jobs or None,
+        commit=provenance.commit(otherwise="unknown"),
+    )
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()

@@ -1,0 +1,168 @@
+"""What the chapters show alike: a table beside the paper's, and under a figure or table where its numbers are from."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from jal.checkout import find_root
+from jal.experiments.record import Record
+from jal.reporting.records import GridRecords, mean_std
+from jal.reporting.rendering import to_csv, to_html, to_latex
+from jal.reporting.tables import Value, last_accuracy
+from jal.reporting.wording import listed, plus_minus
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of a page: in HTML, and in Markdown or LaTeX where HTML cannot be shown."""
+
+    html: str
+    markdown: str = ""
+    latex: str = ""
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        bundle = {"text/html": self.html, "text/latex": self.latex, "text/markdown": self.markdown}
+        return {kind: text for kind, text in bundle.items() if text}
+
+
+def table(frame: pd.DataFrame, caption: str) -> Block:
+    """A comparison as a table: measured and reported side by side, or what is reported alone if nothing was run.
+
+    Parameters
+    ----------
+    frame
+        of `jal.reporting.comparison.comparison`.
+    """
+    label = "tab:" + "-".join(caption.partition(":")[0].lower().split())
+    sides = ("reported",) if frame["n"].eq(0).all() else ("reported", "measured")
+    html = to_html(frame, caption) if len(sides) > 1 else _reported_alone(frame, caption)
+    return Block(html, latex=to_latex(frame, caption, label, sides))
+
+
+def _reported_alone(frame: pd.DataFrame, caption: str) -> str:
+    texts = [
+        plus_minus(mean, std, 2)
+        for mean, std in zip(frame["reported_mean"], frame["reported_std"], strict=True)
+    ]
+    shown = frame.assign(text=texts).pivot(index="row", columns="column", values="text").fillna("")
+    shown = shown.loc[list(dict.fromkeys(frame["row"])), list(dict.fromkeys(frame["column"]))]
+    shown = shown.rename_axis(index=None, columns=None)
+    note = "As reported; none of these cells has been run by us yet."
+    html: str = shown.to_html(border=0, classes="jal-comparison")
+    return html.replace("<thead>", f"<caption>{escape(caption)}. {note}</caption>\n<thead>", 1)
+
+
+def grid_table(
+    found: GridRecords, value: Value = last_accuracy, digits: int = 1, name: str | None = None
+) -> pd.DataFrame:
+    """A grid's rows down, its columns across, "mean ± std" in the cells; nothing where no run is there.
+
+    Parameters
+    ----------
+    value
+        what of a Record: the last epoch's test accuracy, per cent, unless said otherwise.
+    name
+        what the rows are, at the head of their column.
+    """
+    grid = found.grid
+    texts = [
+        [plus_minus(*mean_std(found.values(row, column, value)), digits) for column in grid.columns]
+        for row in grid.rows
+    ]
+    return pd.DataFrame(
+        texts, index=pd.Index(grid.rows, name=name), columns=list(grid.columns), dtype="string"
+    )
+
+
+def runs(found: GridRecords) -> pd.DataFrame:
+    """Every run of a grid that is there: a row for each cell and seed.
+
+    Returns
+    -------
+    a frame with the columns row, column, seed, accuracy (after the last epoch, per cent), id, device, processor,
+    commit, dirty and seconds.
+    """
+    rows = [
+        {
+            "row": row,
+            "column": column,
+            "seed": seed,
+            "accuracy": record.accuracies.get(found.grid.test_sets.get(column, ""), record.accuracy),
+            "id": record.id,
+            **{key: record.environment[key] for key in ("device", "processor", "commit", "dirty")},
+            "seconds": record.timing["seconds"],
+        }
+        for (row, column), cell in found.cells.items()
+        for seed, record in cell.items()
+    ]
+    names = ("row", "column", "seed", "accuracy", "id", "device", "processor", "commit", "dirty", "seconds")
+    return pd.DataFrame(rows, columns=list(names))
+
+
+def origin(found: GridRecords, profile: str, root: str | Path | None = None) -> Block:
+    """The line under a figure or a table: the grid, its Records, what made them, and a link to the numbers.
+
+    Parameters
+    ----------
+    profile
+        at which these runs are made.
+    root
+        the checkout, if not the one found upwards.
+    """
+    name = found.grid.name
+    records = found.records
+    total = len(found.grid.specs(found.seeds))
+    what = [f"Grid {name}, profile {profile}: {len(records)} of {total} runs"]
+    if not records:
+        command = f"jal sweep {name}" + ("" if profile == "full" else f" --profile {profile}")
+        text = f"{what[0]}. To make them: "
+        return Block(f'<p class="jal-origin">{text}<code>{command}</code></p>', f"*{text}* `{command}`")
+    what += made_by(records)
+    csv = download(runs(found), f"{name}-{profile}.csv", "the runs as CSV")
+    places = [_folder(dataset, root) for dataset in sorted({record.spec.dataset for record in records})]
+    text = ". ".join(what)
+    html = f'<p class="jal-origin">{escape(text)}. Data: {csv}; Records in {listed(places)}.</p>'
+    return Block(html, f"*{text}.*")
+
+
+def made_by(records: Iterable[Record]) -> list[str]:
+    """Phrases: the seeds, the device, and the commits of some Records."""
+    records = list(records)
+    environments = [record.environment for record in records]
+    seeds = sorted({record.spec.seed for record in records})
+    devices = sorted({f"{e['device']} on {e['processor']}" for e in environments})
+    commits = sorted(
+        {f"{str(e['commit'])[:12]}{' with changes' if e['dirty'] else ''}" for e in environments}
+    )
+    return [
+        f"Seed{'s' if len(seeds) > 1 else ''} {listed(map(str, seeds))}",
+        f"{sum(record.timing['seconds'] for record in records) / 60:.0f} minutes of training on {'; '.join(devices)}",
+        f"Commit{'s' if len(commits) > 1 else ''} {listed(commits)}",
+    ]
+
+
+def download(frame: pd.DataFrame, file: str, text: str) -> str:
+    """A link, in HTML, that saves a frame as CSV. The data is in the link: it works offline, and in a notebook."""
+    data = base64.b64encode(to_csv(frame).encode()).decode()
+    return f'<a download="{escape(file)}" href="data:text/csv;base64,{data}">{escape(text)}</a>'
+
+
+def _folder(dataset: str, root: str | Path | None) -> str:
+    path = f"data/results/{dataset}"
+    url = repository(root)
+    return (
+        f'<a href="{escape(url)}/tree/main/{path}"><code>{path}</code></a>' if url else f"<code>{path}</code>"
+    )
+
+
+def repository(root: str | Path | None = None) -> str:
+    """The address of the public repository, as `_config.yml` has it; empty if it has none."""
+    settings = yaml.safe_load((find_root(root) / "_config.yml").read_text())
+    return str(settings.get("repository", {}).get("url") or "").rstrip("/")
