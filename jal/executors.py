@@ -159,7 +159,8 @@ class Cluster:
         if not self.connected:
             return None
         try:
-            found = self.client.scheduler_info(n_workers=-1)["workers"]
+            client = self.client  # whose own scheduler_info would wait for ever for a scheduler that hangs
+            found = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=TIMEOUT)["workers"]
         except (OSError, TimeoutError):
             return None
         if self._slurm is not None:

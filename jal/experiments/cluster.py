@@ -113,9 +113,16 @@ class Remote(Worker):
     ----------
     gpu
         the identity of its GPU, if it has one.
+    look
+        for the workers that there are, at once.
     """
 
     gpu: str = ""
+    look: Callable[[], None] = lambda: None
+
+    def restart(self) -> None:
+        # Its nanny does, under another address; a run sent to the old one would be lost, and count as a second death.
+        self.look()
 
     def submit(self, runner: Runner, spec: RunSpec, **options: Any) -> Future[Record]:
         task = partial(_there, runner, spec, device=self.device, **(options | dict(self.options)))
@@ -253,7 +260,13 @@ class ClusterStaff:
         names = ", ".join(device for device, _ in devices) or "nothing: its GPUs have their runs"
         self._tell(f"{address} on {there.host} makes runs on {names}")
         deaths = (self._cluster.killed,)
-        return [Remote(executor, device, there.hardware, commit, deaths, gpu=gpu) for device, gpu in devices]
+        return [
+            Remote(executor, device, there.hardware, commit, deaths, gpu=gpu, look=self._look_soon)
+            for device, gpu in devices
+        ]
+
+    def _look_soon(self) -> None:
+        self._due = 0.0
 
     def _unfit(self, there: Introduction) -> str:
         """Why a worker cannot be used, if so."""
