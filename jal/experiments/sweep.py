@@ -183,8 +183,8 @@ def sweep(
     specs = select({spec.id: spec for spec in specs}.values(), where)
     store.prepare()
     keep = what.keep if isinstance(what, Grid) else ()
-    found = {spec.id: stored(spec, [store, *also]) for spec in specs}
-    records = {id: record for id, record in found.items() if record is not None and record.has(keep)}
+    found = {spec.id: _with(keep, spec, [store, *also]) for spec in specs}
+    records = {id: record for id, record in found.items() if record is not None}
     ledger = Ledger(store.path)
     _tidy(store, ledger)
     if retry:
@@ -241,6 +241,12 @@ def sweep(
         permit.release()
         _tidy(store, ledger)
     return SweepResult(tuple(specs), records, tuple(work.ran), failed, work.stopped)
+
+
+def _with(keep: Iterable[str], spec: RunSpec, stores: Iterable[Store]) -> Record | None:
+    """The first Record of a spec that kept all of these: one store may have the run, and another more of it."""
+    records = (stored(spec, [store]) for store in stores)
+    return next((record for record in records if record is not None and record.has(keep)), None)
 
 
 def run_missing(

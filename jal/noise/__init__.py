@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jal.noise.corrupt import corrupt
+from jal.noise.estimate import SmallestA, smallest_a, transition_from_predictions
 from jal.noise.instance import instance_dependent, instance_probabilities
 from jal.noise.labels import LabelFile, labels_sha256, read_labels, write_labels
 from jal.noise.report import NoiseReport, empirical_transition, report
@@ -12,6 +13,7 @@ from jal.noise.transition import Transition, asymmetric, flip_map, pair, symmetr
 __all__ = [
     "LabelFile",
     "NoiseReport",
+    "SmallestA",
     "Threshold",
     "Transition",
     "asymmetric",
@@ -25,8 +27,10 @@ __all__ = [
     "read_labels",
     "read_transition",
     "report",
+    "smallest_a",
     "symmetric",
     "threshold",
     "transition",
+    "transition_from_predictions",
     "write_labels",
 ]

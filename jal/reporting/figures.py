@@ -50,6 +50,8 @@ QUANTITIES = {
 }
 """The curves a Record may hold, and what their axis is called."""
 
+_ACROSS = 3
+
 
 def style() -> None:
     """Sets matplotlib for the book: vector output, colours for every eye, a white ground on any theme."""
@@ -97,7 +99,8 @@ def training_curves(
 ) -> Figure:
     """Curves over the epochs: a row for each quantity, a column for each noise, a line for each loss.
 
-    With several seeds the line is their mean and the band goes from the least to the greatest.
+    Three noises stand across at most; the others follow below, quantities and all. With several seeds the line is
+    their mean and the band goes from the least to the greatest.
 
     Parameters
     ----------
@@ -106,7 +109,7 @@ def training_curves(
     quantities
         names of `QUANTITIES`; a column whose noise lacks one (clean labels) stays empty there.
     losses
-        which, and in which order in the legend; all of them otherwise.
+        which, and in which order in the legend; all of them otherwise. One without Records is left out.
 
     Raises
     ------
@@ -116,25 +119,31 @@ def training_curves(
     for quantity in quantities:
         if quantity not in QUANTITIES:
             raise unknown("quantity", quantity, QUANTITIES)
-    columns = cells(records)
-    shown = losses or list(dict.fromkeys(loss for runs in columns.values() for loss in runs))
+    noises = cells(records)
+    there = list(dict.fromkeys(loss for runs in noises.values() for loss in runs))
+    shown = [loss for loss in losses or there if loss in there]
+    across, down = min(_ACROSS, len(noises)), len(quantities)
+    rows = -(-len(noises) // across) * down
     figure: Figure
     figure, grid = plt.subplots(
-        len(quantities),
-        len(columns),
-        figsize=(1.6 + 3.0 * len(columns), 0.6 + 2.4 * len(quantities)),
-        sharex="col",
-        sharey="row",
-        squeeze=False,
+        rows, across, figsize=(1.6 + 2.7 * across, 0.6 + 2.4 * rows), sharex=True, squeeze=False
     )
-    for across, (noise, runs) in enumerate(columns.items()):
-        grid[0, across].set_title(noise_title(noise))
-        grid[-1, across].set_xlabel("epoch")
-        for down, quantity in enumerate(quantities):
+    for at, (noise, runs) in enumerate(noises.items()):
+        block, column = divmod(at, across)
+        stack = grid[block * down : (block + 1) * down, column]
+        stack[0].set_title(noise_title(noise))
+        stack[-1].set_xlabel("epoch")
+        stack[-1].tick_params(labelbottom=True)
+        for axes, quantity, first in zip(stack, quantities, grid[:, 0], strict=False):
+            if axes is not first:
+                axes.sharey(first)
+            axes.tick_params(labelleft=column == 0)
+            if column == 0:
+                axes.set_ylabel(QUANTITIES[quantity])
             for order, loss in enumerate(shown):
-                _line(grid[down, across], runs.get(loss, []), quantity, loss, order)
-    for down, quantity in enumerate(quantities):
-        grid[down, 0].set_ylabel(QUANTITIES[quantity])
+                _line(axes, runs.get(loss, []), quantity, loss, order)
+    for axes in grid[-down:, (len(noises) - 1) % across + 1 :].flat:
+        axes.set_visible(False)
     handles = [Line2D([], [], label=loss, **line(loss, order)) for order, loss in enumerate(shown)]
     figure.legend(handles=handles, loc="outside right upper")
     return figure

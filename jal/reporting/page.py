@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -13,8 +13,9 @@ import yaml
 
 from jal.checkout import find_root
 from jal.experiments.record import Record
+from jal.reporting.cell_runs import accuracy
 from jal.reporting.records import GridRecords, mean_std
-from jal.reporting.rendering import to_csv, to_html, to_latex
+from jal.reporting.rendering import grid_html, to_csv, to_html, to_latex
 from jal.reporting.tables import Value, last_accuracy
 from jal.reporting.wording import listed, plus_minus
 
@@ -32,17 +33,19 @@ class Block:
         return {kind: text for kind, text in bundle.items() if text}
 
 
-def table(frame: pd.DataFrame, caption: str) -> Block:
+def table(frame: pd.DataFrame, caption: str, found: GridRecords | None = None) -> Block:
     """A comparison as a table: measured and reported side by side, or what is reported alone if nothing was run.
 
     Parameters
     ----------
     frame
         of `jal.reporting.comparison.comparison`.
+    found
+        the runs behind it: each measured cell then opens its runs and their curves.
     """
     label = "tab:" + "-".join(caption.partition(":")[0].lower().split())
     sides = ("reported",) if frame["n"].eq(0).all() else ("reported", "measured")
-    html = to_html(frame, caption) if len(sides) > 1 else _reported_alone(frame, caption)
+    html = to_html(frame, caption, found) if len(sides) > 1 else _reported_alone(frame, caption)
     return Block(html, latex=to_latex(frame, caption, label, sides))
 
 
@@ -81,6 +84,26 @@ def grid_table(
     )
 
 
+def grid_block(
+    found: GridRecords,
+    caption: str = "",
+    *,
+    value: Value = last_accuracy,
+    digits: int = 1,
+    name: str | None = None,
+) -> Block:
+    """The table that `grid_table` makes, each of whose cells opens its runs and their curves."""
+    texts = grid_table(found, value, digits, name)
+    return Block(grid_html(texts, caption, found), _markdown(texts, caption))
+
+
+def _markdown(texts: pd.DataFrame, caption: str) -> str:
+    rows = [[str(texts.index.name or ""), *texts.columns], ["---"] * (1 + len(texts.columns))]
+    rows += [[row, *cells] for row, cells in zip(texts.index, texts.to_numpy(), strict=True)]
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([*([f"*{caption}*", ""] if caption else []), *lines])
+
+
 def runs(found: GridRecords) -> pd.DataFrame:
     """Every run of a grid that is there: a row for each cell and seed.
 
@@ -94,7 +117,7 @@ def runs(found: GridRecords) -> pd.DataFrame:
             "row": row,
             "column": column,
             "seed": seed,
-            "accuracy": record.accuracies.get(found.grid.test_sets.get(column, ""), record.accuracy),
+            "accuracy": accuracy(found, column, record),
             "id": record.id,
             **{key: record.environment[key] for key in ("device", "processor", "commit", "dirty")},
             "seconds": record.timing["seconds"],
@@ -106,26 +129,31 @@ def runs(found: GridRecords) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(names))
 
 
-def origin(found: GridRecords, profile: str, root: str | Path | None = None) -> Block:
+def origin(found: GridRecords | Sequence[GridRecords], profile: str, root: str | Path | None = None) -> Block:
     """The line under a figure or a table: the grid, its Records, what made them, and a link to the numbers.
 
     Parameters
     ----------
+    found
+        a grid's Records, or those of several grids that are shown together.
     profile
         at which these runs are made.
     root
         the checkout, if not the one found upwards.
     """
-    name = found.grid.name
-    records = found.records
-    total = len(found.grid.specs(found.seeds))
-    what = [f"Grid {name}, profile {profile}: {len(records)} of {total} runs"]
+    found = [found] if isinstance(found, GridRecords) else list(found)
+    names = [each.grid.name for each in found]
+    records = list({record.id: record for each in found for record in each.records}.values())
+    total = len({run.id for each in found for run in each.grid.specs(each.seeds)})
+    several = "s" if len(names) > 1 else ""
+    what = [f"Grid{several} {listed(names)}, profile {profile}: {len(records)} of {total} runs"]
     if not records:
-        command = f"jal sweep {name}" + ("" if profile == "full" else f" --profile {profile}")
-        text = f"{what[0]}. To make them: "
+        command = f"jal sweep {names[0]}" + ("" if profile == "full" else f" --profile {profile}")
+        text = f"{what[0]}. To make {'those of the first' if several else 'them'}: "
         return Block(f'<p class="jal-origin">{text}<code>{command}</code></p>', f"*{text}* `{command}`")
     what += made_by(records)
-    csv = download(runs(found), f"{name}-{profile}.csv", "the runs as CSV")
+    frame = pd.concat([runs(each).assign(grid=each.grid.name) for each in found if each.records])
+    csv = download(frame, f"{names[0]}{'-and-more' * bool(several)}-{profile}.csv", "the runs as CSV")
     places = [_folder(dataset, root) for dataset in sorted({record.spec.dataset for record in records})]
     text = ". ".join(what)
     html = f'<p class="jal-origin">{escape(text)}. Data: {csv}; Records in {listed(places)}.</p>'
@@ -143,9 +171,23 @@ def made_by(records: Iterable[Record]) -> list[str]:
     )
     return [
         f"Seed{'s' if len(seeds) > 1 else ''} {listed(map(str, seeds))}",
-        f"{sum(record.timing['seconds'] for record in records) / 60:.0f} minutes of training on {'; '.join(devices)}",
+        f"{sum(record.timing['seconds'] for record in records) / 60:.1f} min of training on {'; '.join(devices)}",
         f"Commit{'s' if len(commits) > 1 else ''} {listed(commits)}",
     ]
+
+
+def source(text: str, frame: pd.DataFrame, file: str) -> Block:
+    """The line under a figure or a table that shows no Records: where its numbers are from, and a link to them.
+
+    Parameters
+    ----------
+    text
+        a sentence.
+    frame, file
+        the numbers, and the name of the CSV file that the link saves.
+    """
+    link = download(frame, file, "the numbers as CSV")
+    return Block(f'<p class="jal-origin">{escape(text)} Data: {link}.</p>', f"*{text}*")
 
 
 def download(frame: pd.DataFrame, file: str, text: str) -> str:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from jal.errors import unknown
+from jal.reporting.cell_runs import HINT, CellRuns
 from jal.reporting.figures import INK
+from jal.reporting.records import GridRecords
 from jal.reporting.verdict import Word
 
 SIDES = ("reported", "measured")
@@ -128,24 +131,62 @@ def _latex(text: str) -> str:
     return "".join(_LATEX.get(character, character) for character in text)
 
 
-def to_html(frame: pd.DataFrame, caption: str) -> str:
+def to_html(frame: pd.DataFrame, caption: str, found: GridRecords | None = None) -> str:
     """A table for the book: in each cell the measured value, the reported one, the difference and the verdict.
 
     All is text under headings with scopes. The colours are those that the book's style sheet gives to the classes
     `jal-comparison` and `jal-agrees`, `jal-differs`, ... in either theme; without it nothing is lost.
+
+    Parameters
+    ----------
+    found
+        the runs behind the cells, by the same rows and columns: each measured value then opens its cell's.
     """
     rows, columns, cells = _layout(frame)
-    lines = ['<table class="dataframe jal-comparison">', f"<caption>{escape(caption)}</caption>", "<thead>"]
-    lines += [f"<tr>{line}</tr>" for line in _html_head(columns)]
-    lines += ["</thead>", "<tbody>"]
-    for row in rows:
-        entries = "".join(_html_entry(cells.get((row, column))) for column in columns)
-        lines.append(f'<tr><th scope="row">{escape(row)}</th>{entries}</tr>')
-    return "\n".join([*lines, "</tbody>", "</table>"])
+    runs = None if found is None else CellRuns(found, f"{caption} {rows} {columns}")
+    entries = [[_html_entry(cells.get((row, column)), runs) for column in columns] for row in rows]
+    return _html_table("dataframe jal-comparison", caption, rows, _html_head(columns), entries, runs)
 
 
-def _html_head(columns: Sequence[str]) -> Iterator[str]:
+def grid_html(texts: pd.DataFrame, caption: str, found: GridRecords) -> str:
+    """A table of a grid's cells as they are written in `texts`, each of which opens its runs.
+
+    Parameters
+    ----------
+    texts
+        of the grid's rows and columns, which the heads of this table are.
+    """
+    runs = CellRuns(found, f"{caption} {texts.to_csv()}")
+    rows, columns = list(texts.index), list(texts.columns)
+    entries = [
+        [f"<td>{runs.button(row, column, texts.loc[row, column])}</td>" for column in columns] for row in rows
+    ]
+    head = _html_head(columns, str(texts.index.name or ""))
+    return _html_table("dataframe jal-grid", caption, rows, head, entries, runs)
+
+
+def _html_table(
+    classes: str,
+    caption: str,
+    rows: Sequence[str],
+    head: Iterable[str],
+    entries: Sequence[Sequence[str]],
+    runs: CellRuns | None,
+) -> str:
+    runs = runs if runs and runs.panels else None
+    hint = f' <span class="jal-hint">{HINT}</span>' if runs else ""
+    lines = [f'<table class="{classes}{" jal-cells" if runs else ""}">']
+    lines += [f"<caption>{escape(caption)}{hint}</caption>"] if caption or hint else []
+    lines += ["<thead>", *(f"<tr>{line}</tr>" for line in head), "</thead>", "<tbody>"]
+    for row, cells in zip(rows, entries, strict=True):
+        lines.append(f'<tr><th scope="row">{escape(row)}</th>{"".join(cells)}</tr>')
+    table = "\n".join([*lines, "</tbody>", "</table>"])
+    return runs.wrapped(table) if runs else table
+
+
+def _html_head(columns: Sequence[str], corner: str = "") -> Iterator[str]:
     groups, names = _head(columns)
+    first = f'<th scope="col">{escape(corner)}</th>' if corner else "<td></td>"
     if any(kind for kind, _ in groups):
         yield "<td></td>" + "".join(
             f'<th scope="colgroup" colspan="{span}">{escape(kind)}</th>'
@@ -153,18 +194,20 @@ def _html_head(columns: Sequence[str]) -> Iterator[str]:
             else f'<td colspan="{span}"></td>'
             for kind, span in groups
         )
-    yield "<td></td>" + "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
+    yield first + "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
 
 
-def _html_entry(cell: Any) -> str:
+def _html_entry(cell: Any, runs: CellRuns | None) -> str:
     if cell is None:
         return "<td></td>"
     lines = []
     for side in ("measured", "reported"):
         if not math.isnan(getattr(cell, _MEANS[side])):
             n = cell.n if side == "measured" else cell.reported_n
-            runs = "" if pd.isna(n) else f" ({n})"
-            lines.append(f'<div class="jal-{side}">{side} {_value(cell, side)}{runs}</div>')
+            text = f"{side} {_value(cell, side)}{'' if pd.isna(n) else f' ({n})'}"
+            if runs and side == "measured":
+                text = runs.button(cell.row, cell.column, text)
+            lines.append(f'<div class="jal-{side}">{text}</div>')
     if not math.isnan(cell.difference):
         interval = "" if math.isnan(cell.low) else f" [{_signed(cell.low)}, {_signed(cell.high)}]"
         lines.append(f'<div class="jal-difference">{_signed(cell.difference)}{interval}</div>')
@@ -184,10 +227,24 @@ def heat_map(frame: pd.DataFrame, limit: float = 5.0) -> Figure:
     limit
         the difference, in points, from which on the colour no longer changes.
     """
-    rows, columns, cells = _layout(frame)
+    rows, columns, _ = _layout(frame)
     figure: Figure
     figure, axes = plt.subplots(figsize=(1.8 + 0.72 * len(columns), 1.0 + 0.34 * len(rows)))
-    colours, scale = colormaps["RdBu"], Normalize(-limit, limit, clip=True)
+    draw_cells(axes, frame, limit)
+    figure.colorbar(difference_scale(limit), ax=axes, extend="both", label="measured - reported [points]")
+    return figure
+
+
+def draw_cells(axes: Axes, frame: pd.DataFrame, limit: float = 5.0, size: float = 8.0) -> None:
+    """The squares of `heat_map`, on axes of one's own.
+
+    Parameters
+    ----------
+    size
+        of the text in the squares, in points.
+    """
+    rows, columns, cells = _layout(frame)
+    scale = difference_scale(limit)
     for (row, column), cell in cells.items():
         x, y = columns.index(column), rows.index(row)
         text, ink = MARKS[cell.verdict], INK
@@ -199,23 +256,24 @@ def heat_map(frame: pd.DataFrame, limit: float = 5.0) -> Figure:
             }
             text = ""
         else:
-            face = colours(scale(cell.difference))
+            face = tuple(scale.to_rgba(cell.difference))
             look = {"facecolor": face, "edgecolor": "white"}
             # Where black and white are equally far from it, 4.6 : 1.
             ink = "black" if _luminance(face) > 0.179 else "white"
             text = f"{_signed(cell.difference, 1)} {text}"
         axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, linewidth=0.8, **look))
-        axes.text(x, y, text, ha="center", va="center", color=ink, fontsize=8)
+        axes.text(x, y, text, ha="center", va="center", color=ink, fontsize=size)
     axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(rows) - 0.5, -0.5))
     axes.set_xticks(range(len(columns)), columns, rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(rows)), rows)
     axes.tick_params(length=0)
     axes.grid(False)
     axes.spines[:].set_visible(False)
-    figure.colorbar(
-        plt.cm.ScalarMappable(scale, colours), ax=axes, extend="both", label="measured - reported [points]"
-    )
-    return figure
+
+
+def difference_scale(limit: float = 5.0) -> ScalarMappable:
+    """The colours of measured - reported, up to `limit` points on either side."""
+    return ScalarMappable(Normalize(-limit, limit, clip=True), "RdBu")
 
 
 _MEANS = {"reported": "reported_mean", "measured": "mean"}

@@ -48,14 +48,32 @@ def test_seeds_are_a_mean_and_a_band(make):
     assert (heights.min(), heights.max()) == (50.0, 90.0)
 
 
+def test_more_than_three_noises_go_on_below(make):
+    rates = (0.2, 0.4, 0.6, 0.8)
+    records = [make(accuracies=(50.0, 100 * rate), memorised=(1.0, 2.0), rate=rate) for rate in rates]
+    figure = training_curves(records)
+    axes = np.array(figure.axes).reshape(4, 3)
+    assert [ax.get_title(loc="left") for ax in axes[0]] == ["symmetric 0.2", "symmetric 0.4", "symmetric 0.6"]
+    assert axes[2, 0].get_title(loc="left") == "symmetric 0.8"
+    assert lines(axes[2, 0]) == {(50.0, 80.0)} and lines(axes[3, 0]) == {(1.0, 2.0)}
+    assert [ax.get_visible() for ax in axes[2]] == [True, False, False]
+    assert [ax.get_ylabel() for ax in axes[:, 0]] == ["test accuracy [%]", "wrong labels reproduced [%]"] * 2
+    assert [bool(ax.get_xlabel()) for ax in axes[:, 0]] == [False, True, False, True]
+    # A quantity has one scale, wherever it stands.
+    assert len({ax.get_ylim() for ax in (*axes[0], axes[2, 0])}) == 1
+    assert axes[0, 0].get_ylim() != axes[1, 0].get_ylim()
+
+
 def test_a_quantity_that_clean_labels_lack_stays_empty(make):
     figure = training_curves([make(memorised=None, noise="clean", rate=None)])
     assert [len(ax.lines) for ax in figure.axes] == [1, 0]
 
 
 def test_only_the_losses_asked_for(make):
-    figure = training_curves([make("CE"), make("GCE")], ["test_accuracy"], ["GCE"])
+    figure = training_curves([make("CE"), make("GCE")], ["test_accuracy"], ["SCE", "GCE"])
     assert len(figure.axes[0].lines) == 1
+    # What was not run is not in the legend either.
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["GCE"]
 
 
 def test_bad_input(make):

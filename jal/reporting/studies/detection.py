@@ -1,7 +1,8 @@
 """Which samples are noisy: how well a training image's loss tells a wrong label from a right one.
 
-The AUROC is taken over each epoch's own batches, every image's loss before the step that it took part in. It is the
-share of pairs of a wrong and a right label in which the wrong one has the larger loss: 0.5 is what guessing gives.
+The AUROC is the share of pairs of a wrong and a right label in which the wrong one has the larger loss, a tie counting
+half: 0.5 is what guessing gives. A Record has it of each epoch's own batches, every image's loss before the step that
+it took part in.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
 
 from jal.errors import InputError
 from jal.experiments.record import Record
@@ -22,11 +25,13 @@ from jal.reporting.figures import INK, line
 from jal.reporting.groups import cells, noise_title
 from jal.reporting.panels import panels
 from jal.reporting.records import GridRecords, mean_std
-from jal.reporting.studies.cell_curves import best_epoch, ends
-from jal.reporting.wording import listed, plus_minus
+from jal.reporting.studies.cell_curves import best_epoch, ends, shown
+from jal.reporting.wording import listed, number, plus_minus, signed
 
 AUROC = "noise_auroc"
 GUESSING = 0.5
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
 def aurocs(records: GridRecords) -> pd.DataFrame:
@@ -81,7 +86,7 @@ def curves(records: Iterable[Record], losses: Sequence[str] | None = None) -> Fi
     if not noisy:
         raise InputError("no Records with wrong labels to tell: run the experiment under noise first")
     by_noise = cells(noisy)
-    shown = (
+    names = (
         losses
         if losses is not None
         else list(dict.fromkeys(loss for runs in by_noise.values() for loss in runs))
@@ -89,9 +94,9 @@ def curves(records: Iterable[Record], losses: Sequence[str] | None = None) -> Fi
     figure, grid = panels([noise_title(noise) for noise in by_noise], "epoch", "AUROC")
     for axes, runs in zip(grid, by_noise.values(), strict=True):
         axes.axhline(GUESSING, color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
-        for order, loss in enumerate(shown):
+        for order, loss in enumerate(names):
             _draw(axes, [record.curves[AUROC] for record in runs.get(loss, [])], line(loss, order))
-    handles = [Line2D([], [], label=loss, **line(loss, order)) for order, loss in enumerate(shown)]
+    handles = [Line2D([], [], label=loss, **line(loss, order)) for order, loss in enumerate(names)]
     figure.legend(handles=handles, loc="outside right upper")
     return figure
 
@@ -126,3 +131,143 @@ def in_words(records: GridRecords) -> str:
         missing = len(frame) - len(there)
         lines.append(text + (f" {missing} of {len(frame)} are not run." if missing else ""))
     return "\n".join(lines)
+
+
+# Why: what a network fits and what it memorises
+
+
+def fits(records: GridRecords) -> pd.DataFrame:
+    """Each run's AUROC after the last epoch, and what fit and memory alone would make of it.
+
+    A loss that only says whether a network reproduces a label, 0 or 1, has the AUROC (1 + c - m) / 2: c is the share
+    of right labels that it reproduces, m that of wrong ones.
+
+    Returns
+    -------
+    a frame with the columns row, column, seed, auroc, two_valued, right and memorised (c and m, per cent).
+    """
+    rows = []
+    for row, column in shown(records):
+        for seed, record in records.runs(row, column).items():
+            if AUROC in record.curves:
+                c, m = record.curves["clean_accuracy"][-1], record.curves["memorised"][-1]
+                rows.append((row, column, seed, record.curves[AUROC][-1], (1 + (c - m) / 100) / 2, c, m))
+    types = {"row": "string", "column": "string", "seed": "int64"} | dict.fromkeys(
+        ("auroc", "two_valued", "right", "memorised"), "float64"
+    )
+    return pd.DataFrame(rows, columns=list(types)).astype(types)
+
+
+def fit_chart(fits: pd.DataFrame) -> Figure:
+    """The AUROC of each run against that of a two-valued loss; below the diagonal the loss's size would mislead.
+
+    Raises
+    ------
+    InputError
+        without a run.
+    """
+    if fits.empty:
+        raise InputError("no Records with wrong labels to tell: run the experiment under noise first")
+    figure, (axes,) = panels([""], "(1 + right − memorised) / 2", "AUROC of the loss")
+    figure.set_size_inches(6.4, 3.6)
+    ends = [min(fits["two_valued"].min(), fits["auroc"].min()) - 0.02, 1.0]
+    axes.plot(ends, ends, color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
+    for order, (row, some) in enumerate(fits.groupby("row", sort=False)):
+        look = {"color": line(str(row), order)["color"], "marker": MARKERS[order % len(MARKERS)]}
+        axes.plot(some["two_valued"], some["auroc"], linestyle="", markersize=5, label=row, **look)
+    figure.legend(loc="outside right upper")
+    return figure
+
+
+def said_of_fits(fits: pd.DataFrame) -> str:
+    """How near the AUROC is to that of a two-valued loss, and on which side."""
+    if fits.empty:
+        return "No run with wrong labels is there yet."
+    more = fits["auroc"] - fits["two_valued"]
+    together = fits["auroc"].corr(fits["two_valued"]) if fits["two_valued"].nunique() > 1 else math.nan
+    above = int(more.gt(0).sum())
+    return (
+        f"Over the {len(fits)} runs the AUROC lies above the two-valued one in {above}; the difference is "
+        f"{signed(more.mean(), 3)} on average, from {signed(more.min(), 3)} to {signed(more.max(), 3)}"
+        + ("." if math.isnan(together) else f", and the two correlate with {together:.3f}.")
+    )
+
+
+# With the losses of the samples at hand
+
+
+def auroc(values: ArrayLike, wrong: ArrayLike) -> float:
+    """Of all pairs of a wrong and a right label, the share whose wrong one has the larger value; a tie counts half.
+
+    Parameters
+    ----------
+    values
+        (N,): the larger, the more suspect.
+    wrong
+        (N,) whether the label is wrong.
+
+    Raises
+    ------
+    InputError
+        if not some labels are right and some wrong.
+    """
+    scores, flags = _told(values, wrong)
+    count = int(flags.sum())
+    return float((rankdata(scores)[flags].sum() - count * (count + 1) / 2) / (count * (len(flags) - count)))
+
+
+def precision(values: ArrayLike, wrong: ArrayLike) -> NDArray[np.float64]:
+    """Of the k samples with the largest values, the share whose label is wrong: for k = 1, ..., N.
+
+    Raises
+    ------
+    InputError
+        as `auroc`.
+    """
+    scores, flags = _told(values, wrong)
+    order = np.argsort(-scores, kind="stable")
+    return np.asarray(flags[order].cumsum() / np.arange(1, len(flags) + 1), np.float64)
+
+
+def _told(values: ArrayLike, wrong: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    scores, flags = np.asarray(values, np.float64), np.asarray(wrong, bool)
+    if scores.shape != flags.shape or scores.ndim != 1 or not 0 < flags.sum() < len(flags):
+        raise InputError(
+            f"{scores.shape} values for {flags.shape} labels, {int(flags.sum())} of them wrong: give one value a "
+            "label, and labels of both kinds"
+        )
+    return scores, flags
+
+
+def precision_table(
+    suspicions: Mapping[str, ArrayLike], wrong: ArrayLike, sizes: Sequence[int]
+) -> pd.DataFrame:
+    """For each way to suspect labels its AUROC, and the precision at some k: per cent, as text."""
+    rows = {
+        name: {"AUROC": number(auroc(values, wrong), 3)}
+        | {f"first {k} [%]": number(100 * float(precision(values, wrong)[k - 1])) for k in sizes}
+        for name, values in suspicions.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def precision_chart(
+    suspicions: Mapping[str, ArrayLike], wrong: ArrayLike, looks: Mapping[str, Mapping[str, Any]]
+) -> Figure:
+    """The precision at every k, a line for each way to suspect labels; dotted, what drawing lots gives.
+
+    Parameters
+    ----------
+    looks
+        colour and dash of each line.
+    """
+    flags = np.asarray(wrong, bool)
+    figure, (axes,) = panels([""], "samples looked at, the most suspect first", "of them wrong [%]")
+    figure.set_size_inches(6.4, 3.4)
+    axes.axhline(100 * flags.mean(), color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
+    axes.axvline(flags.sum(), color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
+    for name, values in suspicions.items():
+        axes.plot(np.arange(1, len(flags) + 1), 100 * precision(values, flags), label=name, **looks[name])
+    axes.set_ylim(0, 102)
+    figure.legend(loc="outside right upper")
+    return figure

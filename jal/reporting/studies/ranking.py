@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -16,7 +18,8 @@ from jal.errors import InputError, unknown
 from jal.reporting.claims import Summary, top_two
 from jal.reporting.figures import line
 from jal.reporting.records import GridRecords, difference, mean_std
-from jal.reporting.wording import listed, number, plus_minus
+from jal.reporting.studies.drawing import not_run
+from jal.reporting.wording import listed, number, plus_minus, share
 
 RECIPE = "the recipe"
 """The column that the others are changes of."""
@@ -156,21 +159,21 @@ def bump_chart(records: GridRecords) -> Figure:
     """The rank of each loss's mean in each column, 1 at the top; equal means share the mean of their ranks.
 
     A rank says something only among the same losses: the columns shown are those in which every loss has runs that has
-    any in the first column.
-
-    Raises
-    ------
-    InputError
-        where there are not two losses with two columns.
+    any in the first column. Without two losses in two columns the figure says that they are not run.
     """
     shown, columns = _ranked_together(records)
+    size = max(len(columns), 4), max(len(shown), 4)
+    figure: Figure
+    figure, axes = plt.subplots(figsize=(2.6 + 1.0 * size[0], 1.0 + 0.38 * size[1]))
+    axes.set_ylabel("rank")
+    axes.grid(axis="x", visible=False)
     if len(shown) < 2 or len(columns) < 2:
-        raise InputError("no two columns have runs of the same two losses: run more of the grid first")
+        axes.set_yticks([])
+        not_run(axes, "no two columns have runs of the same two losses yet")
+        return figure
     ranks = {
         column: rankdata([-mean_std(records.values(loss, column))[0] for loss in shown]) for column in columns
     }
-    figure: Figure
-    figure, axes = plt.subplots(figsize=(2.6 + 1.0 * len(columns), 1.0 + 0.38 * len(shown)))
     for i, loss in enumerate(shown):
         order = records.grid.rows.index(loss)
         height = [ranks[column][i] for column in columns]
@@ -186,8 +189,7 @@ def bump_chart(records: GridRecords) -> Figure:
         )
     axes.set_xticks(range(len(columns)), [column.replace(" ", "\n", 1) for column in columns])
     axes.set_yticks(range(1, len(shown) + 1))
-    axes.set(ylabel="rank", xlim=(-0.2, len(columns) - 0.1), ylim=(len(shown) + 0.4, 0.6))
-    axes.grid(axis="x", visible=False)
+    axes.set(xlim=(-0.2, len(columns) - 0.1), ylim=(len(shown) + 0.4, 0.6))
     return figure
 
 
@@ -227,7 +229,7 @@ def in_words(records: GridRecords, baseline: str = RECIPE) -> str:
         as `agreement`.
     """
     chance, pairs = between_seeds(records, baseline)
-    lines = []
+    lines, without = [], []
     if pairs:
         lines.append(
             f"- **{baseline}, another seed**: Kendall's tau of the losses' order is {chance:.2f} on average over "
@@ -235,7 +237,7 @@ def in_words(records: GridRecords, baseline: str = RECIPE) -> str:
         )
     for row in agreement(records, baseline).itertuples():
         if pd.isna(row.pairs):
-            lines.append(f"- **{row.column}**: not run of two losses that {baseline} has.")
+            without.append(row.column)
             continue
         order = "" if math.isnan(row.kendall) else f"tau {row.kendall:.2f}"
         if order and not math.isnan(row.by_seed_std):
@@ -249,6 +251,8 @@ def in_words(records: GridRecords, baseline: str = RECIPE) -> str:
         parts = [order or "no order", best, f"{row.top_two_shared} of the two best stay", turned]
         missing = f" {row.left_out} of {row.losses + row.left_out} losses lack runs." if row.left_out else ""
         lines.append(f"- **{row.column}**: {'; '.join(parts)}.{missing}")
+    if without:
+        lines.append(f"- Not run of two losses that {baseline} has: {listed(without)}.")
     return "\n".join(lines)
 
 
@@ -269,4 +273,87 @@ def stability(records: GridRecords, baseline: str = RECIPE) -> str:
     return (
         f"Of {len(whole)} of {len(frame)} changes with runs of all {len(records.grid.rows)} losses ({changes}) the "
         f"best loss stays the best in {first}, and the two best stay the two best in {both}."
+    )
+
+
+@dataclass(frozen=True)
+class ByChance:
+    """What another set of runs under the very same recipe would do to the ranking, on average.
+
+    Attributes
+    ----------
+    losses
+        how many are ranked.
+    runs
+        of each loss in the set.
+    std
+        of one run, pooled over the losses, in points.
+    kendall
+        tau-b of the two orders.
+    same_best, same_two
+        the share of sets with the same best loss, and with the same two best.
+    """
+
+    losses: int
+    runs: int
+    std: float
+    kendall: float
+    same_best: float
+    same_two: float
+
+    def __str__(self) -> str:
+        return (
+            f"If the {self.losses} losses' true accuracies were the measured means, {self.runs} "
+            f"{'run' if self.runs == 1 else 'runs'} of each, with the standard deviation of {self.std:.2f} points that "
+            f"runs of one loss have here, would find the best loss in {share(self.same_best)} of repetitions and the "
+            f"two best in {share(self.same_two)}; Kendall's tau would be {self.kendall:.2f} on average."
+        )
+
+
+def by_chance(
+    records: GridRecords, runs: int, column: str = RECIPE, repetitions: int = 4000
+) -> ByChance | None:
+    """How far chance alone changes the ranking of one column, were it run again.
+
+    Normal deviations with the losses' pooled standard deviation are added to the measured means, which stand for the
+    truth; the measured order is then compared with the order of the sums. The means are not the truth, and the losses
+    that came out on top are partly there by luck: a repetition agrees less with the measured order than this says. The
+    random numbers are the same at each call.
+
+    Parameters
+    ----------
+    runs
+        of each loss in a repetition.
+
+    Returns
+    -------
+    None where there are not two losses with two runs each, and where all means are equal.
+
+    Raises
+    ------
+    InputError
+        for an unknown column, and fewer than one run or repetition.
+    """
+    if column not in records.grid.columns:
+        raise unknown("column of the grid", column, records.grid.columns)
+    if min(runs, repetitions) < 1:
+        raise InputError(f"{runs} runs in {repetitions} repetitions: give one or more of both")
+    found = {loss: records.values(loss, column) for loss in records.grid.rows}
+    found = {loss: values for loss, values in found.items() if len(values) > 1}
+    means = np.array([mean_std(values)[0] for values in found.values()])
+    if len(set(means)) < 2:
+        return None
+    squares = sum((len(values) - 1) * mean_std(values)[1] ** 2 for values in found.values())
+    std = math.sqrt(squares / sum(len(values) - 1 for values in found.values()))
+    again = means + np.random.default_rng(0).normal(0, std / math.sqrt(runs), (repetitions, len(means)))
+    one, other = np.triu_indices(len(means), 1)
+    before, after = np.sign(means[one] - means[other]), np.sign(again[:, one] - again[:, other])
+    # tau-b: a pair that is equal on a side counts on neither.
+    counts = np.sqrt(np.abs(before).sum() * np.abs(after).sum(axis=1))
+    taus = (after @ before) / counts
+    order, orders = np.argsort(-means), np.argsort(-again, axis=1)
+    best = orders[:, 0] == order[0]
+    two = np.sort(orders[:, :2], axis=1) == np.sort(order[:2])
+    return ByChance(
+        len(means), runs, std, float(taus.mean()), float(best.mean()), float(two.all(axis=1).mean())
     )

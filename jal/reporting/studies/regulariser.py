@@ -7,18 +7,39 @@ independent, and is then rather too long than too short.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from jal.errors import InputError, unknown
+from jal.experiments.grids import Grid
+from jal.experiments.spec import resolve
+from jal.reporting.comparison import Lookup
+from jal.reporting.figures import PALETTE
+from jal.reporting.panels import ACROSS, panels
 from jal.reporting.records import GridRecords, difference, mean_std
+from jal.reporting.reported import Reported, cell
+from jal.reporting.studies.drawing import not_run, widen
 from jal.reporting.wording import listed, share, with_interval
 
 PENALTIES = ("L1", "L2")
+
+Row = tuple[str, str]
+"""A loss and its penalty."""
+
+MARKS: dict[str, dict[str, Any]] = {
+    "L1": {"marker": "D", "color": PALETTE[0]},
+    "L2": {"marker": "s", "color": PALETTE[1]},
+}
+
+_TABLES = 3, 2
+"""Of the paper, in which a loss is looked for."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +47,7 @@ class Layout:
     """The rows of a grid, by loss and by penalty."""
 
     losses: tuple[str, ...]
-    rows: Mapping[tuple[str, str], str]
+    rows: Mapping[Row, str]
 
 
 def layout(records: GridRecords) -> Layout:
@@ -38,7 +59,7 @@ def layout(records: GridRecords) -> Layout:
         for a row that has not exactly one of the two penalties, and where two rows have the same loss and penalty.
     """
     words = {row: found for (row, _), found in records.grid.cells.items()}
-    rows: dict[tuple[str, str], str] = {}
+    rows: dict[Row, str] = {}
     for row in records.grid.rows:
         strengths = {name: words[row].get(name.lower(), 0.0) for name in PENALTIES}
         present = [name for name, strength in strengths.items() if strength]
@@ -51,6 +72,13 @@ def layout(records: GridRecords) -> Layout:
             raise InputError(f"the rows {rows[key]} and {row} are both {', '.join(key)}: compare one of them")
         rows[key] = row
     return Layout(tuple(dict.fromkeys(loss for loss, _ in rows)), rows)
+
+
+def loss_of(name: str, found: Layout) -> str:
+    """The name, which has to be that of a loss of the grid."""
+    if name not in found.losses:
+        raise unknown("loss of the grid", name, found.losses)
+    return name
 
 
 def effects(records: GridRecords, reference: str = "JAL-CE") -> pd.DataFrame:
@@ -73,8 +101,7 @@ def effects(records: GridRecords, reference: str = "JAL-CE") -> pd.DataFrame:
         for a reference that is no loss of the grid, and as `layout`.
     """
     found = layout(records)
-    if reference not in found.losses:
-        raise unknown("loss of the grid", reference, found.losses)
+    loss_of(reference, found)
     l1, l2 = PENALTIES
     pairs = [("regulariser", l1, l2, loss, (loss, l1), (loss, l2)) for loss in found.losses]
     pairs += [
@@ -97,20 +124,28 @@ def effects(records: GridRecords, reference: str = "JAL-CE") -> pd.DataFrame:
 
 
 def table(effects: pd.DataFrame) -> pd.DataFrame:
-    """The effects as text, "+1.2 [−0.4, +2.8]": comparisons down, noises across; nothing where a side was not run."""
+    """The effects as text, "+1.2 [−0.4, +2.8]": comparisons down, noises across; nothing where a side was not run.
+
+    Comparisons of which nothing was run are left out.
+    """
     texts = [_effect(row) for row in effects.itertuples()]
     comparisons = effects["of"] + " over " + effects["over"] + ", " + effects["within"]
     frame = pd.DataFrame({"row": comparisons, "column": effects["column"], "text": texts})
     rows, columns = (list(dict.fromkeys(frame[name])) for name in ("row", "column"))
     wide = frame.pivot(index="row", columns="column", values="text").reindex(index=rows, columns=columns)
-    return wide.rename_axis(index=None, columns=None)
+    return wide[wide.ne("").any(axis=1)].rename_axis(index=None, columns=None)
 
 
-def shares(records: GridRecords) -> pd.DataFrame:
+def shares(records: GridRecords, among: Sequence[str] | None = None) -> pd.DataFrame:
     """For each noise, what of the variance among the cells' means is the loss's, what the regulariser's.
 
     The sum of squares of the table loss x penalty of means, each cell with the same weight, parts exactly into
     those two and their interplay. Only losses with runs under both penalties take part.
+
+    Parameters
+    ----------
+    among
+        which losses, if not all: one that is far from the others has the loss's share to itself.
 
     Returns
     -------
@@ -122,17 +157,18 @@ def shares(records: GridRecords) -> pd.DataFrame:
     Raises
     ------
     InputError
-        as `layout`.
+        as `layout`, and for one of `among` that is no loss of the grid.
     """
     found = layout(records)
+    chosen = found.losses if among is None else tuple(loss_of(name, found) for name in among)
     rows = []
     for column in records.grid.columns:
         runs = {key: records.values(row, column) for key, row in found.rows.items()}
-        losses = [loss for loss in found.losses if all(runs.get((loss, penalty)) for penalty in PENALTIES)]
+        losses = [loss for loss in chosen if all(runs.get((loss, penalty)) for penalty in PENALTIES)]
         kept = [[runs[loss, penalty] for penalty in PENALTIES] for loss in losses]
         fewest = min((len(values) for pair in kept for values in pair), default=0)
         parts = _parted(kept) if len(losses) > 1 else {}
-        counts = {"losses": len(losses), "left_out": len(found.losses) - len(losses), "n": fewest}
+        counts = {"losses": len(losses), "left_out": len(chosen) - len(losses), "n": fewest}
         rows.append({"column": column} | counts | parts)
     counted, numbers = ["losses", "left_out", "n"], ["loss", "regulariser", "interplay", "spread", "seeds"]
     types = {"column": "string"} | dict.fromkeys(counted, "int64") | dict.fromkeys(numbers, "float64")
@@ -157,33 +193,45 @@ def _parted(runs: list[list[list[float]]]) -> dict[str, float]:
     return named | {"spread": spread, "seeds": float(by_seeds) / total if total else math.nan}
 
 
-def in_words(records: GridRecords, reference: str = "JAL-CE") -> str:
-    """For each noise, as a Markdown list: which explains more, and the effects.
+def in_words(records: GridRecords, among: Sequence[str] | None = None) -> str:
+    """For each noise, as a Markdown list: whose the variance is, and where the penalty moves a loss most.
 
     Raises
     ------
     InputError
-        as `effects`.
+        as `shares`.
     """
-    compared = effects(records, reference)
-    lines = []
-    for row in shares(records).itertuples():
-        here = compared[(compared["column"] == row.column) & compared["difference"].notna()]
+    compared = effects(records, layout(records).losses[0])
+    compared = compared[compared["effect"].eq("regulariser") & compared["difference"].notna()]
+    if among is not None:
+        compared = compared[compared["within"].isin(among)]
+    lines, without = [], []
+    for row in shares(records, among).itertuples():
         parts = [_shares_in_words(row)] if row.losses > 1 else []
-        gains = [f"{e.within} {_effect(e)}" for e in here[here["effect"] == "regulariser"].itertuples()]
-        if gains:
-            parts.append(f"L1 instead of L2 gains, in points: {listed(gains)}.")
-        for within, group in here[here["effect"] == "loss"].groupby("within", sort=False):
-            leads = listed(f"{e.over} {_effect(e)}" for e in group.itertuples())
-            parts.append(f"With {within}, {reference} less each other loss, in points: {leads}.")
-        if not parts:
-            parts.append("no two runs to compare yet.")
-        elif row.left_out:
+        gains = compared[compared["column"] == row.column]
+        if len(gains):
+            parts.append(_gains_in_words(gains))
+        if row.left_out and parts:
             parts.append(
                 f"Of {row.losses + row.left_out} losses {row.losses} have runs under both penalties."
             )
-        lines.append(f"- **{row.column}**: {' '.join(parts)}")
+        if parts:
+            lines.append(f"- **{row.column}**: {' '.join(parts)}")
+        else:
+            without.append(row.column)
+    if without:
+        lines.append(f"- No loss has runs under both penalties yet: {listed(without)}.")
     return "\n".join(lines)
+
+
+def _gains_in_words(gains: pd.DataFrame) -> str:
+    most = gains.loc[gains["difference"].abs().idxmax()]
+    known = gains[gains["low"].notna()]
+    clear = listed(known.loc[(known["low"] > 0) | (known["high"] < 0), "within"])
+    text = f"L1 instead of L2 moves {most['within']} most, by {_effect(most)} points"
+    if known.empty:
+        return f"{text}; single runs have no interval."
+    return f"{text}; the interval excludes 0 for {clear or 'none'} of {len(known)}."
 
 
 def _effect(effect: Any) -> str:
@@ -205,3 +253,52 @@ def _shares_in_words(row: Any) -> str:
         f"{first}: of the variance among the means of {row.losses} losses under both penalties {share(row.loss)} is "
         f"the loss's, {share(row.regulariser)} the regulariser's and {share(row.interplay)} their interplay's. {chance}"
     )
+
+
+def both_penalties(records: GridRecords) -> Figure:
+    """Each loss under both penalties: a panel for each noise, the means as marks, a bar from the least run to the best.
+
+    A loss without runs under a penalty lacks that mark; a noise without any says so.
+    """
+    found = layout(records)
+    figure, grid = panels(records.grid.columns, "test accuracy [%]", "", share=False)
+    for at, (axes, column) in enumerate(zip(grid, records.grid.columns, strict=True)):
+        there = False
+        for height, loss in enumerate(found.losses):
+            for shift, penalty in ((-0.15, "L1"), (0.15, "L2")):
+                row = found.rows.get((loss, penalty))
+                values = records.values(row, column) if row else []
+                if values:
+                    there = True
+                    axes.plot([min(values), max(values)], [height + shift] * 2, color=MARKS[penalty]["color"])
+                    axes.plot(mean_std(values)[0], height + shift, markersize=5, **MARKS[penalty])
+        axes.set_yticks(range(len(found.losses)), found.losses)
+        axes.set_ylim(len(found.losses) - 0.5, -0.5)
+        axes.tick_params(labelleft=at % ACROSS == 0)
+        if not there:
+            not_run(axes)
+        widen(axes, "x")
+    handles = [Line2D([], [], label=name, linestyle="none", **mark) for name, mark in MARKS.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    return figure
+
+
+def as_reported(grid: Grid, root: str | Path | None = None) -> Lookup:
+    """What Tables 3 and 2 of the paper report of the rows that have the released code's own penalty.
+
+    Parameters
+    ----------
+    root
+        the checkout, if not the one found upwards.
+    """
+
+    def lookup(row: str, column: str) -> Reported | None:
+        words = grid.cells[row, column]
+        own = {name: value for name, value in words.items() if name not in ("l1", "l2")}
+        if resolve(**words) != resolve(**own):
+            return None
+        place = words["dataset"], words["noise"], words.get("rate"), words["loss"]
+        found = (cell(table, *place, root=root) for table in _TABLES)
+        return next((one for one in found if one is not None), None)
+
+    return lookup

@@ -23,6 +23,7 @@ from jal.reporting.figures import INK, QUANTITIES, line
 from jal.reporting.panels import panels
 from jal.reporting.records import GridRecords, mean_std
 from jal.reporting.studies.cell_curves import best_epoch, shown
+from jal.reporting.studies.detection import MARKERS
 from jal.reporting.wording import listed, number, plus_minus, signed
 
 Epoch = Literal["last", "chosen"]
@@ -44,7 +45,6 @@ _CHOICES = {
         ("best_accuracy", "pick_accuracy", "regret", "chance", "kendall", "spearman", "slope"), "float64"
     ),
 }
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 Runs = Mapping[str, Mapping[int, Record | None]]
 """By alternative, then by seed; None where a run is missing."""
@@ -203,18 +203,19 @@ def _complete(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.Data
 
 def _correlation(test: Sequence[float], validation: Sequence[float]) -> dict[str, float]:
     if len(set(test)) < 2 or len(set(validation)) < 2:
-        return dict.fromkeys(("kendall", "spearman"), math.nan) | {"slope": _slope(test, validation)}
+        return dict.fromkeys(("kendall", "spearman"), math.nan) | {"slope": least_squares(test, validation)}
     return {
         "kendall": float(kendalltau(test, validation).statistic),
         "spearman": float(spearmanr(test, validation).statistic),
-        "slope": _slope(test, validation),
+        "slope": least_squares(test, validation),
     }
 
 
-def _slope(test: Sequence[float], validation: Sequence[float]) -> float:
+def least_squares(test: Sequence[float], validation: Sequence[float]) -> float:
+    """The slope of validation on test accuracy; missing where all test accuracies are one."""
     try:
         return linear_regression(test, validation).slope
-    except StatisticsError:  # constant test accuracies
+    except StatisticsError:
         return math.nan
 
 
@@ -416,5 +417,5 @@ _RING: dict[str, Any] = {
 
 
 def _look(alternative: str, order: int) -> dict[str, Any]:
-    marker = _MARKERS[order % len(_MARKERS)]
+    marker = MARKERS[order % len(MARKERS)]
     return {"color": line(alternative, order)["color"], "marker": marker, "markersize": 5, "linestyle": ""}

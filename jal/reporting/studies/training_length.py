@@ -1,24 +1,32 @@
 """How much training a loss needs: from how many epochs on it beats cross entropy.
 
-Every length is a run of its own, with its own learning-rate schedule, and not a part of a longer run.
+Every length is a run of its own, with its own learning-rate schedule, and not a part of a longer run. Why some losses
+need long is in `jal.reporting.studies.start`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from jal.errors import InputError, unknown
 from jal.experiments.noises import NoiseSpec
+from jal.experiments.record import Record
 from jal.reporting.figures import INK, line
-from jal.reporting.panels import panels
 from jal.reporting.records import GridRecords, difference
-from jal.reporting.wording import listed, with_interval
+from jal.reporting.studies.drawing import not_run, two_across
+from jal.reporting.tables import lost_after_best
+from jal.reporting.wording import listed, number, with_interval
 
+_LENGTH = "epochs of the run"
 _LEADS = ["difference", "low", "high"]
 
 
@@ -41,7 +49,28 @@ def leads(records: GridRecords, over: str = "CE") -> pd.DataFrame:
         for a loss that the grid has not, a grid whose cells have no number of epochs, and two cells of the same noise,
         loss and number of epochs.
     """
-    runs: dict[tuple[str, str], dict[int, list[float]]] = {}
+    runs = _by_length(records)
+    losses = {loss for _, loss in runs}
+    if over not in losses:
+        raise unknown("loss of the grid", over, losses)
+    rows = [
+        (noise, loss, epochs, *difference(values, others), len(values), len(others))
+        for (noise, loss), lengths in runs.items()
+        if loss != over
+        for epochs, found in sorted(lengths.items())
+        for values in [[record.accuracy for record in found]]
+        for others in [[record.accuracy for record in runs.get((noise, over), {}).get(epochs, [])]]
+    ]
+    types = {"noise": "string", "loss": "string"} | dict.fromkeys(_LEADS, "float64")
+    counts = dict.fromkeys(("epochs", "n", "n_over"), "int64")
+    return pd.DataFrame(rows, columns=["noise", "loss", "epochs", *_LEADS, "n", "n_over"]).astype(
+        types | counts
+    )
+
+
+def _by_length(records: GridRecords) -> dict[tuple[str, str], dict[int, list[Record]]]:
+    """For each noise and loss the runs of each number of epochs."""
+    runs: dict[tuple[str, str], dict[int, list[Record]]] = {}
     for (row, column), words in records.grid.cells.items():
         if "epochs" not in words:
             raise InputError(
@@ -51,22 +80,8 @@ def leads(records: GridRecords, over: str = "CE") -> pd.DataFrame:
         lengths = runs.setdefault((str(noise), str(words["loss"])), {})
         if words["epochs"] in lengths:
             raise InputError(f"{row} under {column} comes twice: compare one cell for each number of epochs")
-        lengths[words["epochs"]] = records.values(row, column)
-    losses = {loss for _, loss in runs}
-    if over not in losses:
-        raise unknown("loss of the grid", over, losses)
-    rows = [
-        (noise, loss, epochs, *difference(values, others), len(values), len(others))
-        for (noise, loss), lengths in runs.items()
-        if loss != over
-        for epochs, values in sorted(lengths.items())
-        for others in [runs.get((noise, over), {}).get(epochs, [])]
-    ]
-    types = {"noise": "string", "loss": "string"} | dict.fromkeys(_LEADS, "float64")
-    counts = dict.fromkeys(("epochs", "n", "n_over"), "int64")
-    return pd.DataFrame(rows, columns=["noise", "loss", "epochs", *_LEADS, "n", "n_over"]).astype(
-        types | counts
-    )
+        lengths[words["epochs"]] = list(records.runs(row, column).values())
+    return runs
 
 
 def overtaking(leads: pd.DataFrame) -> pd.DataFrame:
@@ -144,26 +159,29 @@ def table(leads: pd.DataFrame) -> pd.DataFrame:
     return wide.reindex(index=rows)
 
 
-def chart(leads: pd.DataFrame, over: str = "CE") -> Figure:
-    """The lead over `over` against the number of epochs: a panel for each noise, a line for each loss.
+def chart(panel: Mapping[str, GridRecords], over: str = "CE") -> Figure:
+    """The lead over `over` against the number of epochs: a panel for each title and noise, a line for each loss.
 
-    Bars are Welch's 95 % intervals; a point without one has a single run on a side.
+    Bars are Welch's 95 % intervals; a point without one has a single run on a side. A panel without two losses to
+    compare says so.
 
     Raises
     ------
     InputError
-        if no length has runs of two losses.
+        as `leads`.
     """
-    there = leads[leads["difference"].notna()]
-    if there.empty:
-        raise InputError(f"no length has runs of {over} and of another loss: run more of the grid first")
-    noises = list(dict.fromkeys(there["noise"]))
-    losses = list(dict.fromkeys(leads["loss"]))
-    figure, grid = panels(noises, "epochs of the run", f"test accuracy less that of {over} [points]")
-    for axes, noise in zip(grid, noises, strict=True):
+    frames = {
+        f"{title}: {noise}": frame
+        for title, records in panel.items()
+        for noise, frame in leads(records, over).groupby("noise", sort=False)
+    }
+    losses = list(dict.fromkeys(loss for frame in frames.values() for loss in frame["loss"]))
+    figure, grid = two_across(list(frames), _LENGTH, f"test accuracy less that of {over} [points]")
+    for axes, frame in zip(grid, frames.values(), strict=True):
+        there = frame[frame["difference"].notna()]
         axes.axhline(0, color=INK, linewidth=0.8)
         for order, loss in enumerate(losses):
-            some = there[(there["noise"] == noise) & (there["loss"] == loss)]
+            some = there[there["loss"] == loss]
             reach = (some["high"] - some["difference"]).fillna(0.0)
             axes.errorbar(
                 some["epochs"],
@@ -174,10 +192,115 @@ def chart(leads: pd.DataFrame, over: str = "CE") -> Figure:
                 capsize=2,
                 **line(loss, order),
             )
-        axes.set_xscale("log")
-    ticks = sorted(set(there["epochs"]))
-    grid[0].set_xticks(ticks, [str(tick) for tick in ticks])
-    grid[0].xaxis.set_minor_locator(NullLocator())
+        _lengths(axes, frame["epochs"], empty=there.empty)
+    _legend(figure, losses)
+    return figure
+
+
+def ends(panel: Mapping[str, GridRecords]) -> Figure:
+    """Runs of every length in one picture: a panel for each title and noise, a line and marks for each loss.
+
+    The line is the test accuracy along the longest run there is (the mean over its seeds), a mark the accuracy that
+    a shorter run of its own ends with. A panel without runs says so.
+
+    Raises
+    ------
+    InputError
+        as `leads`.
+    """
+    found = {title: _by_length(records) for title, records in panel.items()}
+    places = {f"{title}: {noise}": (title, noise) for title, runs in found.items() for noise, _ in runs}
+    losses = list(dict.fromkeys(loss for runs in found.values() for _, loss in runs))
+    figure, grid = two_across(list(places), _LENGTH, "test accuracy [%]")
+    for axes, (title, noise) in zip(grid, places.values(), strict=True):
+        every: set[int] = set()
+        some = False
+        for order, loss in enumerate(losses):
+            lengths = found[title].get((noise, loss), {})
+            every.update(lengths)
+            ran = {epochs: runs for epochs, runs in sorted(lengths.items()) if runs}
+            if ran:
+                some = True
+                curves = np.mean([record.curves["test_accuracy"] for record in ran[max(ran)]], axis=0)
+                axes.plot(np.arange(1, len(curves) + 1), curves, **line(loss, order))
+                last = [fmean(record.accuracy for record in runs) for runs in ran.values()]
+                axes.plot(list(ran), last, "o", markersize=4.5, color=line(loss, order)["color"])
+        _lengths(axes, every, empty=not some)
+    _legend(figure, losses)
+    return figure
+
+
+def _lengths(axes: Axes, epochs: Iterable[int], empty: bool) -> None:
+    ticks = sorted(set(epochs))
+    axes.set_xscale("log")
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlim(0.85 * ticks[0], ticks[-1] / 0.85)
+    if empty:
+        not_run(axes)
+
+
+def _legend(figure: Figure, losses: Sequence[str]) -> None:
     handles = [Line2D([], [], label=loss, **line(loss, order)) for order, loss in enumerate(losses)]
     figure.legend(handles=handles, loc="outside right upper")
-    return figure
+
+
+def best_and_last(records: GridRecords) -> pd.DataFrame:
+    """What the last epoch gives away: for each noise and loss, of its longest runs that are there.
+
+    The best epoch is picked by the accuracy on the test images, so `best` flatters; no one could have picked it.
+
+    Returns
+    -------
+    a frame with a row for each noise and loss, run or not, and the columns noise, loss, epochs (of these runs), n, best
+    and last (mean accuracies, per cent), lost (the mean of their difference, in points), best_epoch (the mean);
+    missing where nothing was run.
+
+    Raises
+    ------
+    InputError
+        as `leads`.
+    """
+    rows = []
+    for (noise, loss), lengths in _by_length(records).items():
+        epochs = max((epochs for epochs, runs in lengths.items() if runs), default=None)
+        row: dict[str, Any] = {"noise": noise, "loss": loss, "epochs": epochs, "n": 0}
+        if epochs is not None:
+            runs = lengths[epochs]
+            curves = [record.curves["test_accuracy"] for record in runs]
+            row |= {
+                "n": len(runs),
+                "best": fmean(map(max, curves)),
+                "last": fmean(record.accuracy for record in runs),
+                "lost": fmean(map(lost_after_best, runs)),
+                "best_epoch": fmean(curve.index(max(curve)) + 1 for curve in curves),
+            }
+        rows.append(row)
+    numbers = ["best", "last", "lost", "best_epoch"]
+    frame = pd.DataFrame(rows, columns=["noise", "loss", "epochs", "n", *numbers])
+    types = {"noise": "string", "loss": "string", "epochs": "Int64", "n": "int64"}
+    return frame.astype(types | dict.fromkeys(numbers, "float64"))
+
+
+def best_in_words(records: GridRecords) -> str:
+    """For each noise, as a Markdown list: what each loss loses from its best epoch to its last, most first.
+
+    Raises
+    ------
+    InputError
+        as `leads`.
+    """
+    lines = []
+    for noise, frame in best_and_last(records).groupby("noise", sort=False):
+        there = frame[frame["n"] > 0].sort_values("lost", ascending=False)
+        parts = [
+            f"{row.loss} {number(row.lost)} (best after epoch {row.best_epoch:.0f} of {row.epochs})"
+            for row in there.itertuples()
+        ]
+        text = (
+            f"from its best epoch to its last a loss gives away, in points: {listed(parts)}."
+            if parts
+            else "not run."
+        )
+        lines.append(f"- **{noise}**: {text}")
+    return "\n".join(lines)

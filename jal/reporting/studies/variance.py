@@ -13,18 +13,25 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import chi2, f
 
 from jal.errors import InputError
+from jal.reporting.figures import INK, PALETTE
 from jal.reporting.records import GridRecords
+from jal.reporting.studies.drawing import not_run, two_across, widen
 from jal.reporting.verdict import LEVEL
 from jal.reporting.wording import listed, share
 
 Floats = NDArray[np.float64]
+
+_MARKERS = ("o", "s", "D", "^", "v")
 
 SOURCES = {
     "labels": "the draw of the labels",
@@ -162,25 +169,26 @@ def estimates(records: GridRecords) -> pd.DataFrame:
 
 
 def table(records: GridRecords) -> pd.DataFrame:
-    """`estimates` as text: a row each, standard deviations in points with their 95 % intervals and shares."""
-    rows = {}
-    for row in estimates(records).to_dict("records"):
-        known = not math.isnan(row["mean"])
-        rows[row["row"]] = {
-            "draws x seeds": f"{row['draws']} x {row['seeds']}" if known else "",
-            "one run": f"{row['total']:.2f}" if known else "",
-            **{source: _entry(row, source) if known else "" for source in SOURCES},
+    """`estimates` as text: standard deviations in points with their 95 % intervals and shares.
+
+    A row each; those without two draws of two seeds are left out.
+    """
+    rows = {
+        row["row"]: {
+            "draws x seeds": f"{row['draws']} x {row['seeds']}",
+            "one run": f"{row['total']:.2f}",
+            **{source: _entry(row, source) for source in SOURCES},
         }
-    return pd.DataFrame.from_dict(rows, orient="index")
+        for row in estimates(records).to_dict("records")
+        if not math.isnan(row["mean"])
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["draws x seeds", "one run", *SOURCES])
 
 
 def _entry(row: Mapping[str, float], source: str) -> str:
     part = share(row[f"{source}_share"])
-    return _bounded(row, source) + (f", {part}" if part else "")
-
-
-def _bounded(row: Mapping[str, float], source: str) -> str:
-    return f"{row[source]:.2f} [{row[f'{source}_low']:.2f}, {row[f'{source}_high']:.2f}]"
+    interval = f"{row[source]:.2f} [{row[f'{source}_low']:.2f}, {row[f'{source}_high']:.2f}]"
+    return interval + (f", {part}" if part else "")
 
 
 def _described(found: Components) -> dict[str, float | str]:
@@ -215,10 +223,10 @@ def _subsets(n: int) -> Iterator[tuple[int, ...]]:
 
 def in_words(records: GridRecords) -> str:
     """For each row, as a Markdown list: the spread of one run, and whose it is."""
-    lines = []
+    lines, without = [], []
     for row in estimates(records).to_dict("records"):
         if math.isnan(row["mean"]):
-            lines.append(f"- **{row['row']}**: not yet two draws of the labels with the same two seeds.")
+            without.append(row["row"])
             continue
         line = (
             f"- **{row['row']}**: {row['draws']} draws of the labels with the same {row['seeds']} seeds each. "
@@ -226,14 +234,49 @@ def in_words(records: GridRecords) -> str:
         )
         if row["total"]:
             shares = listed(f"{text} ({share(row[f'{source}_share'])})" for source, text in SOURCES.items())
-            bounds = listed(f"{_bounded(row, source)} ({text})" for source, text in SOURCES.items())
-            line += (
-                f"; its variance comes from {shares}. As standard deviations with 95 % intervals: {bounds}"
-            )
+            line += f"; its variance comes from {shares}"
         line += "."
         if row["negative"]:
             line += f" The estimate for {row['negative']} is negative and counts as 0."
         if row["left_out"]:
             line += f" {row['left_out']} more runs are in no complete part of the table and are left out."
         lines.append(line)
+    if without:
+        lines.append(f"- Not yet two draws of the labels with the same two seeds: {'; '.join(without)}.")
     return "\n".join(lines)
+
+
+def chart(records: GridRecords) -> Figure:
+    """Every run: a panel for each row, the draws of the labels across, a mark for each seed of the weights.
+
+    A bar joins the runs of one draw, the dotted line is the mean of all. A panel without runs says so.
+    """
+    grid = records.grid
+    figure, axs = two_across(grid.rows, "draw of the labels", "test accuracy [%]", share=False)
+    marks: list[dict[str, Any]] = [
+        {"marker": _MARKERS[i % len(_MARKERS)], "color": PALETTE[i % len(PALETTE)]}
+        for i, _ in enumerate(records.seeds)
+    ]
+    for axes, row in zip(axs, grid.rows, strict=True):
+        every = []
+        for at, column in enumerate(grid.columns):
+            runs = records.runs(row, column)
+            values = [record.accuracy for record in runs.values()]
+            every += values
+            if values:
+                axes.plot([at, at], [min(values), max(values)], color=INK, linewidth=0.8)
+            for seed, record in runs.items():
+                axes.plot(at, record.accuracy, markersize=5, **marks[records.seeds.index(seed)])
+        axes.set_xticks(range(len(grid.columns)), [column.split()[-1] for column in grid.columns])
+        axes.set_xlim(-0.5, len(grid.columns) - 0.5)
+        if every:
+            axes.axhline(sum(every) / len(every), color=INK, linewidth=0.8, linestyle=":")
+        else:
+            not_run(axes)
+        widen(axes, "y")
+    handles = [
+        Line2D([], [], linestyle="none", label=f"weights {seed}", **mark)
+        for seed, mark in zip(records.seeds, marks, strict=True)
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    return figure

@@ -11,7 +11,18 @@ from jal.errors import InputError
 from jal.experiments.grids.grid import product
 from jal.experiments.grids.words import losses, noises
 from jal.reporting.studies.cell_curves import table
-from jal.reporting.studies.detection import aurocs, curves, in_words
+from jal.reporting.studies.detection import (
+    auroc,
+    aurocs,
+    curves,
+    fit_chart,
+    fits,
+    in_words,
+    precision,
+    precision_chart,
+    precision_table,
+    said_of_fits,
+)
 from tests.reporting.filled import filled
 
 AUROCS = {
@@ -109,3 +120,85 @@ def test_a_figure_of_clean_labels_is_refused(records):
     clean = [record for record in records.records if record.spec.noise.kind == "clean"]
     with pytest.raises(InputError, match="no Records with wrong labels"):
         curves(clean)
+
+
+def test_a_two_valued_loss_has_the_auroc_of_fit_and_memory():
+    random = np.random.default_rng(0)
+    wrong = random.random(500) < 0.4
+    reproduced = random.random(500) < np.where(wrong, 0.3, 0.9)
+    c, m = reproduced[~wrong].mean(), reproduced[wrong].mean()
+    assert auroc(~reproduced, wrong) == pytest.approx((1 + c - m) / 2)
+
+
+def test_the_auroc_is_the_share_of_ordered_pairs():
+    values, wrong = np.array([0.1, 0.5, 0.5, 0.9, 0.2]), np.array([0, 0, 1, 1, 1], bool)
+    pairs = [(v > w) + 0.5 * (v == w) for v in values[wrong] for w in values[~wrong]]
+    assert auroc(values, wrong) == pytest.approx(np.mean(pairs))
+    assert auroc(-values, wrong) == pytest.approx(1 - np.mean(pairs))
+
+
+def test_precision_counts_the_wrong_among_the_most_suspect():
+    values, wrong = [0.1, 0.9, 0.4, 0.8], [False, True, True, False]
+    assert precision(values, wrong).tolist() == pytest.approx([1, 0.5, 2 / 3, 0.5])
+    shown = precision_table({"CE": values, "turned": [-v for v in values]}, wrong, [1, 2])
+    assert shown.loc["CE"].tolist() == ["0.750", "100.0", "50.0"]
+    assert shown.loc["turned", "first 1 [%]"] == "0.0"
+
+
+@pytest.mark.parametrize(
+    ("values", "wrong"), [([1.0, 2.0], [True, True]), ([1.0, 2.0], [False, False]), ([1.0], [True, False])]
+)
+def test_labels_of_one_kind_tell_nothing(values, wrong):
+    with pytest.raises(InputError, match="give one value a label, and labels of both kinds"):
+        auroc(values, wrong)
+    with pytest.raises(InputError, match="labels of both kinds"):
+        precision(values, wrong)
+
+
+def test_the_precision_s_figure_has_a_line_for_each_way_and_one_for_lots():
+    wrong = np.array([True, False, False, True])
+    figure = precision_chart({"CE": [4, 3, 2, 1]}, wrong, {"CE": {"color": "black"}})
+    (axes,) = figure.axes
+    lots, all_wrong, drawn = axes.lines
+    assert set(lots.get_ydata()) == {50.0} and set(all_wrong.get_xdata()) == {2}
+    assert drawn.get_ydata().tolist() == pytest.approx([100, 50, 100 / 3, 50])
+    plt.close(figure)
+
+
+@pytest.fixture
+def fitted(records):
+    def run(row, column, seed):
+        if column == "clean" or row == "GCE":
+            return None
+        auroc = 0.9 if row == "CE" else 0.8
+        return {
+            "test_accuracy": [1.0, 2.0, 3.0],
+            "noise_auroc": [0.0, 0.0, auroc],
+            "clean_accuracy": [0.0, 0.0, 90.0],
+            "memorised": [0.0, 0.0, 20.0],
+        }
+
+    return fits(filled(records.grid, run))
+
+
+def test_each_run_is_set_beside_the_two_valued_loss(fitted):
+    assert len(fitted) == 2 * 2 * 3 and set(fitted["two_valued"]) == {0.85}
+    assert said_of_fits(fitted) == (
+        "Over the 12 runs the AUROC lies above the two-valued one in 6; the difference is 0.000 on average, from "
+        "−0.050 to +0.050."
+    )
+    varied = fitted.assign(two_valued=fitted["auroc"] - 0.1)
+    assert "lies above the two-valued one in 12; the difference is +0.100" in said_of_fits(varied)
+    assert said_of_fits(varied).endswith("and the two correlate with 1.000.")
+    figure = fit_chart(fitted)
+    diagonal, *drawn = figure.axes[0].lines
+    assert [line.get_label() for line in drawn] == ["CE", "JAL-CE"]
+    assert (diagonal.get_xdata() == diagonal.get_ydata()).all()
+    plt.close(figure)
+
+
+def test_without_runs_there_is_nothing_to_set_beside(fitted):
+    none = fitted[:0]
+    assert said_of_fits(none) == "No run with wrong labels is there yet."
+    with pytest.raises(InputError, match="no Records with wrong labels"):
+        fit_chart(none)

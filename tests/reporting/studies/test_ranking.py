@@ -12,6 +12,7 @@ from jal.reporting.studies.ranking import (
     agreement,
     between_seeds,
     bump_chart,
+    by_chance,
     in_words,
     stability,
     table,
@@ -103,14 +104,18 @@ def test_without_two_losses_nothing_is_compared():
     assert frame["losses"].tolist() == [1] * 6
     assert frame[["kendall", "best", "same_best", "pairs", "turned"]].isna().all(axis=None)
     text = in_words(filled(GRID, run))
-    assert text.count("not run of two losses that the recipe has.") == 6
+    assert (
+        text.splitlines()[-1]
+        == f"- Not run of two losses that the recipe has: {', '.join(CHANGES[:-1])} and {CHANGES[-1]}."
+    )
     assert stability(filled(GRID, run)) == "No change has runs of all 6 losses yet."
 
 
 def test_nothing_run():
     records = filled(GRID, lambda *run: None)
     assert between_seeds(records)[1] == 0
-    assert in_words(records).count("not run of two losses") == 6
+    assert in_words(records).startswith("- Not run of two losses that the recipe has: learning rate / 3, ")
+    assert by_chance(records, 3) is None
 
 
 def test_one_seed_has_an_order_and_no_spread():
@@ -189,6 +194,42 @@ def test_the_chart_leaves_out_columns_that_lack_a_loss():
     plt.close(figure)
 
 
-def test_a_chart_of_one_column_is_refused():
-    with pytest.raises(InputError, match="no two columns have runs of the same two losses"):
-        bump_chart(filled(GRID, lambda row, column, seed: 80.0 if column == "the recipe" else None))
+def test_a_chart_of_one_column_says_that_there_is_no_other():
+    figure = bump_chart(filled(GRID, lambda row, column, seed: 80.0 if column == "the recipe" else None))
+    (axes,) = figure.axes
+    assert not axes.lines
+    assert [text.get_text() for text in axes.texts] == ["no two columns have runs of the same two losses yet"]
+    plt.close(figure)
+
+
+def test_losses_far_apart_keep_their_order_by_chance():
+    found = by_chance(under({}), 3)
+    assert (found.losses, found.runs, found.std) == (6, 3, pytest.approx(0.1))
+    assert (found.kendall, found.same_best, found.same_two) == (1.0, 1.0, 1.0)
+
+
+def test_two_losses_a_standard_error_apart_change_places_as_often_as_the_normal_distribution_says():
+    def run(row, column, seed):
+        return {"CE": 80.0, "GCE": 81.0}[row] + (seed - 124) if row in ("CE", "GCE") else None
+
+    found = by_chance(filled(GRID, run), 2, repetitions=20000)
+    # The difference of two means of two runs has a variance of 1: it keeps its sign with probability Phi(1).
+    expected = (1 + math.erf(1 / math.sqrt(2))) / 2
+    assert found.same_best == pytest.approx(expected, abs=0.01)
+    assert found.kendall == pytest.approx(2 * expected - 1, abs=0.02)
+    assert found.same_two == 1.0
+    assert by_chance(filled(GRID, run), 2) == by_chance(filled(GRID, run), 2)
+    assert str(found).startswith(
+        "If the 2 losses' true accuracies were the measured means, 2 runs of each, with the standard deviation of 1.00 "
+        "points that runs of one loss have here, would find the best loss in 84 % of repetitions"
+    )
+
+
+def test_chance_needs_a_spread_and_an_order():
+    one_seed = filled(GRID, lambda row, column, seed: swapped()(row, seed) if seed == 123 else None)
+    assert by_chance(one_seed, 3) is None
+    assert by_chance(filled(GRID, lambda row, column, seed: 80.0 + tenth(seed)), 3) is None
+    with pytest.raises(InputError, match="unknown column of the grid"):
+        by_chance(under({}), 3, "recipe")
+    with pytest.raises(InputError, match="give one or more of both"):
+        by_chance(under({}), 0)

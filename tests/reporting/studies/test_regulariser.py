@@ -4,11 +4,21 @@ import math
 
 import numpy as np
 import pytest
+from matplotlib import pyplot as plt
 from scipy.stats import ttest_ind
 
 from jal.errors import InputError
 from jal.experiments.grids import get
-from jal.reporting.studies.regulariser import effects, in_words, layout, shares, table
+from jal.reporting.studies.drawing import SPAN
+from jal.reporting.studies.regulariser import (
+    as_reported,
+    both_penalties,
+    effects,
+    in_words,
+    layout,
+    shares,
+    table,
+)
 from tests.reporting.filled import filled
 
 GRID = get("regulariser", profile="quick")
@@ -123,11 +133,28 @@ def test_a_loss_with_one_penalty_takes_no_part_in_the_shares():
     assert in_words(records).count("Of 5 losses 3 have runs under both penalties.") == len(GRID.columns)
 
 
-def test_a_noise_without_runs_says_so():
+def test_noises_without_runs_are_named():
     records = filled(GRID, lambda row, column, seed: 80.0 + seed if column == "clean" else None)
-    clean, *others = in_words(records).splitlines()
-    assert clean.startswith("- **clean**: ") and "no two runs" not in clean
-    assert others == [f"- **{column}**: no two runs to compare yet." for column in GRID.columns[1:]]
+    clean, others = in_words(records).splitlines()
+    assert clean.startswith("- **clean**: ")
+    assert others == (
+        "- No loss has runs under both penalties yet: symmetric 0.4, symmetric 0.8, asymmetric 0.2 and asymmetric 0.4."
+    )
+
+
+def test_shares_among_some_losses_are_those_of_a_smaller_table():
+    def accuracy(loss, l1, seed):
+        return 80.0 + (50 if LOSSES[loss] == "ANL-CE" else 0) + (1 if LOSSES[loss] == "AMSE" else 0) + 2 * l1
+
+    records = filled_by(accuracy)
+    assert shares(records).iloc[0]["loss"] > 0.99
+    row = shares(records, ["NCE+RCE", "AMSE"]).iloc[0]
+    # Four cells: the loss's deviations are 1/2, the penalty's 1.
+    assert row[["losses", "left_out"]].tolist() == [2, 0]
+    assert row[["loss", "regulariser"]].tolist() == pytest.approx([0.2, 0.8])
+    assert "ANL-CE" not in in_words(records, ["NCE+RCE", "AMSE"])
+    with pytest.raises(InputError, match="unknown loss of the grid 'CE'"):
+        shares(records, ["CE"])
 
 
 def test_one_seed_has_no_intervals():
@@ -139,14 +166,53 @@ def test_one_seed_has_no_intervals():
 
 def test_sentence_and_table_hold_the_numbers():
     records = filled_by(lambda loss, l1, seed: 80.0 + loss + 2 * l1 + 0.1 * luck(seed))
-    text = in_words(records).splitlines()[0]
-    assert text.startswith(
+    assert in_words(records).splitlines()[0] == (
         "- **clean**: the loss explains more: of the variance among the means of 5 losses under both penalties 67 % is "
         "the loss's, 33 % the regulariser's and 0 % their interplay's. Their seeds alone would make 0 % of it. L1 "
-        "instead of L2 gains, in points: NCE+RCE +2.0 [+1.8, +2.2], "
+        "instead of L2 moves NCE+RCE most, by +2.0 [+1.8, +2.2] points; the interval excludes 0 for NCE+RCE, ANL-CE, "
+        "JAL-CE, AMSE and NCE+MAE of 5."
     )
-    assert "With L2, JAL-CE less each other loss, in points: NCE+RCE +2.0 [+1.8, +2.2], ANL-CE +1.0" in text
     shown = table(effects(records))
     assert list(shown.columns) == list(GRID.columns)
     assert shown.loc["L1 over L2, JAL-CE", "clean"] == "+2.0 [+1.8, +2.2]"
     assert shown.loc["JAL-CE over NCE+MAE, L2", "clean"] == "−2.0 [−2.2, −1.8]"
+
+
+def test_effects_that_are_not_clear_are_counted_as_none():
+    text = in_words(filled_by(lambda loss, l1, seed: 80.0 + loss + 0.1 * l1 + luck(seed)))
+    assert "the interval excludes 0 for none of 5." in text.splitlines()[0]
+    single = filled(GRID, lambda row, column, seed: 80.0 + parts(row)[1] if seed == 123 else None)
+    assert "moves NCE+RCE most, by +1.0 points; single runs have no interval." in in_words(single)
+
+
+def test_the_figure_has_a_mark_for_each_mean_and_says_what_is_not_run():
+    def run(row, column, seed):
+        loss, l1 = parts(row)
+        return None if column == "clean" or row == "AMSE, L2" else 80.0 + loss + l1 + luck(seed)
+
+    figure = both_penalties(filled(GRID, run))
+    clean, other = figure.axes[:2]
+    assert [text.get_text() for text in clean.texts] == ["not run yet"] and not other.texts
+    marks = [line for line in other.lines if line.get_marker() in ("D", "s")]
+    assert sorted(float(line.get_xdata()[0]) for line in marks) == [80, 81, 81, 82, 82, 83, 84, 84, 85]
+    assert [tick.get_text() for tick in clean.get_yticklabels()] == list(LOSSES)
+    plt.close(figure)
+
+
+def test_an_axis_does_not_magnify():
+    figure = both_penalties(filled_by(lambda loss, l1, seed: 80.0 + 0.01 * loss))
+    low, high = figure.axes[0].get_xlim()
+    assert high - low == pytest.approx(SPAN) and low < 80 < high
+    plt.close(figure)
+
+
+def test_the_paper_reports_the_rows_that_have_the_releases_penalty():
+    grid = get("regulariser")
+    lookup = as_reported(grid)
+    assert lookup("JAL-CE, L1", "symmetric 0.8").mean == 65.43
+    assert lookup("NCE+RCE, L2", "symmetric 0.8").mean == 54.99
+    assert lookup("AMSE, L1", "asymmetric 0.2").mean == 83.88, "Table 2"
+    for row in ("JAL-CE, L2", "NCE+RCE, L1", "ANL-CE, L2", "NCE+MAE, L1", "NCE+MAE, L2"):
+        assert lookup(row, "symmetric 0.8") is None
+    assert lookup("AMSE, L1", "clean") is None
+    assert as_reported(GRID)("JAL-CE, L1", "clean") is None, "the digits are not in the paper"

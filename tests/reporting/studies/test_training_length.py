@@ -10,7 +10,16 @@ from scipy.stats import ttest_ind
 
 from jal.errors import InputError
 from jal.experiments.grids import get
-from jal.reporting.studies.training_length import chart, in_words, leads, overtaking, table
+from jal.reporting.studies.training_length import (
+    best_and_last,
+    best_in_words,
+    chart,
+    ends,
+    in_words,
+    leads,
+    overtaking,
+    table,
+)
 from tests.reporting.filled import filled
 
 GRID = get("epochs", profile="quick")
@@ -82,8 +91,11 @@ def test_nothing_run():
         "- **asymmetric 0.4**: not run.",
     ]
     assert (table(leads(records)) == "").all(axis=None)
-    with pytest.raises(InputError, match="no length has runs of CE and of another loss"):
-        chart(leads(records))
+    assert best_in_words(records).splitlines() == in_words(records).splitlines()
+    assert best_and_last(records)["n"].eq(0).all() and best_and_last(records)["best"].isna().all()
+    for figure in (chart({"digits": records}), ends({"digits": records})):
+        assert [[text.get_text() for text in ax.texts] for ax in figure.axes] == [["not run yet"]] * 2
+        plt.close(figure)
 
 
 def test_one_seed_has_leads_without_intervals():
@@ -92,7 +104,9 @@ def test_one_seed_has_leads_without_intervals():
     assert frame["low"].isna().all()
     assert overtaking(frame)["clearly_from"].isna().all()
     assert table(frame).loc[("symmetric 0.6", "JAL-CE"), 5] == "−20.0"
-    plt.close(chart(frame))
+    figure = chart({"digits": records})
+    assert not figure.axes[0].texts
+    plt.close(figure)
 
 
 def test_the_sentence_holds_the_numbers(records):
@@ -117,12 +131,57 @@ def test_a_grid_of_one_length_is_refused():
 
 
 def test_the_figure_draws_the_leads(records):
-    figure = chart(leads(records))
-    left, right = figure.axes
-    assert [ax.get_title() for ax in figure.axes] == ["symmetric 0.6", "asymmetric 0.4"]
+    figure = chart({"digits": records, "again": filled(GRID, lambda *run: None)})
+    left, right, *_ = figure.axes
+    assert [ax.get_title() for ax in figure.axes] == [
+        "digits: symmetric 0.6",
+        "digits: asymmetric 0.4",
+        "again: symmetric 0.6",
+        "again: asymmetric 0.4",
+    ]
     drawn = [container.lines[0].get_ydata() for container in left.containers]
     assert any(np.allclose(values, list(JAL.values())) for values in drawn) and len(drawn) == 3
     assert right.get_xscale() == "log"
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["NCE+RCE", "ANL-CE", "JAL-CE"]
     assert not math.isnan(left.get_ylim()[0])
+    plt.close(figure)
+
+
+def rising(row, column, seed):
+    """Accuracy 50 + epoch, but for cross entropy, which is best in the third epoch and then loses half a point each."""
+    epochs = np.arange(1, int(column.split()[0]) + 1)
+    curve = 60.0 - abs(epochs - 3) / 2 if row.startswith("CE") else 50.0 + epochs
+    return {"test_accuracy": (curve + (seed - 124)).tolist()}
+
+
+def test_what_the_last_epoch_gives_away():
+    frame = best_and_last(filled(GRID, rising)).set_index(["noise", "loss"])
+    ce, jal = (frame.loc[("symmetric 0.6", loss)] for loss in ("CE", "JAL-CE"))
+    assert ce[["epochs", "n", "best", "last", "lost", "best_epoch"]].tolist() == [80, 3, 60, 21.5, 38.5, 3]
+    assert jal[["lost", "best_epoch"]].tolist() == [0, 80]
+    assert best_in_words(filled(GRID, rising)).splitlines()[0] == (
+        "- **symmetric 0.6**: from its best epoch to its last a loss gives away, in points: CE 38.5 (best after epoch "
+        "3 of 80), NCE+RCE 0.0 (best after epoch 80 of 80), ANL-CE 0.0 (best after epoch 80 of 80) and JAL-CE 0.0 "
+        "(best after epoch 80 of 80)."
+    )
+
+
+def test_the_longest_run_that_is_there_is_taken():
+    def run(row, column, seed):
+        return None if column in ("40 epochs", "80 epochs") else rising(row, column, seed)
+
+    frame = best_and_last(filled(GRID, run))
+    assert frame["epochs"].eq(20).all() and frame.loc[frame["loss"] == "CE", "lost"].eq(8.5).all()
+
+
+def test_the_ends_lie_beside_the_longest_run():
+    figure = ends({"digits": filled(GRID, rising)})
+    left, right = figure.axes
+    curves = [line for line in left.lines if line.get_marker() == "None"]
+    marks = [line for line in left.lines if line.get_marker() == "o"]
+    assert len(curves) == len(marks) == 4
+    assert curves[0].get_ydata()[[0, 2, 79]].tolist() == [59, 60, 21.5]
+    assert list(marks[0].get_xdata()) == list(LENGTHS)
+    assert list(marks[0].get_ydata()) == pytest.approx([59, 56.5, 51.5, 41.5, 21.5])
+    assert right.get_title() == "digits: asymmetric 0.4"
     plt.close(figure)

@@ -5,10 +5,11 @@ from statistics import pvariance, variance
 
 import numpy as np
 import pytest
+from matplotlib import pyplot as plt
 
 from jal.errors import InputError
 from jal.experiments.grids import get
-from jal.reporting.studies.variance import components, estimates, in_words, table
+from jal.reporting.studies.variance import chart, components, estimates, in_words, table
 from tests.reporting.filled import filled
 
 GRID = get("noise-draw", profile="quick")
@@ -139,10 +140,11 @@ def test_without_two_draws_of_two_seeds_nothing_is_said():
     records = filled(GRID, lambda row, column, seed: accuracy(column, seed) if seed == 123 else None)
     row = estimates(records).iloc[0]
     assert row[["draws", "seeds", "left_out"]].tolist() == [0, 0, 5] and math.isnan(row["labels"])
-    assert in_words(records).splitlines()[0] == (
-        "- **CE, symmetric 0.6**: not yet two draws of the labels with the same two seeds."
+    assert in_words(records) == (
+        "- Not yet two draws of the labels with the same two seeds: CE, symmetric 0.6; CE, asymmetric 0.4; JAL-CE, "
+        "symmetric 0.6; JAL-CE, asymmetric 0.4."
     )
-    assert (table(records) == "").all(axis=None)
+    assert table(records).empty
 
 
 def test_sentence_and_table_hold_the_numbers():
@@ -174,3 +176,18 @@ def test_runs_without_any_variance():
         .endswith("One run's accuracy has a standard deviation of 0.00 points.")
     )
     assert table(records).loc["CE, symmetric 0.6", "labels"] == "0.00 [0.00, 0.00]"
+
+
+def test_the_figure_has_every_run_and_says_what_is_not_run():
+    def run(row, column, seed):
+        return None if row.startswith("JAL-CE") else accuracy(column, seed)
+
+    figure = chart(filled(GRID, run))
+    first, *_, last = figure.axes
+    marks = [line for line in first.lines if line.get_marker() in ("o", "s", "D")]
+    assert len(marks) == len(DRAWS) * len(SEEDS)
+    seen = {(line.get_marker(), float(line.get_xdata()[0])): float(line.get_ydata()[0]) for line in marks}
+    assert seen["s", 2.0] == pytest.approx(accuracy("labels 125", 124))
+    assert [text.get_text() for text in last.texts] == ["not run yet"] and not first.texts
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [f"weights {s}" for s in GRID.seeds]
+    plt.close(figure)

@@ -1,0 +1,236 @@
+"""The paper's benchmark tables as figures: accuracy against the noise rate, accuracies as dots, who leads whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from jal.errors import InputError
+from jal.reporting.benchmark_text import Columns, columns_of
+from jal.reporting.claims import JAL, Summary, lead, top_two
+from jal.reporting.figures import INK, LINES, PALETTE, line
+from jal.reporting.noise_reports import DATASETS
+from jal.reporting.panels import ACROSS, panels
+
+Reach = Callable[[str, Summary], float | None]
+"""Half the length of an error bar, by the column's label and the value; None for no bar."""
+
+_MARKERS = "osD^v<>p"
+
+
+def accuracy_by_rate(
+    frame: pd.DataFrame, losses: Sequence[str] | None = None, side: str = "reported"
+) -> Figure:
+    """Accuracy against the nominal noise rate: a panel for each kind of noise, a line for each loss.
+
+    Clean labels are the rate 0 of every panel. Bars are a standard deviation to either side.
+
+    Parameters
+    ----------
+    frame
+        of `jal.reporting.comparison.comparison`, with columns such as "clean" and "symmetric 0.4".
+    losses
+        which, and in which order; all that have a number otherwise.
+    side
+        "reported" or "measured".
+
+    Raises
+    ------
+    InputError
+        where no column has a rate, or none has a number on that side.
+    """
+    columns = columns_of(frame, side)
+    kinds = list(dict.fromkeys(name.partition(" ")[0] for name in columns if " " in name))
+    there = list(dict.fromkeys(loss for column in columns.values() for loss in column))
+    shown = [loss for loss in losses or there if loss in there]
+    if not kinds or not any(columns.values()):
+        raise InputError(f"no {side} accuracy at any noise rate: take another grid, or the other side")
+    figure, used = panels(kinds, "nominal noise rate", "test accuracy [%]", share=False)
+    for axes in used[1:]:
+        axes.sharey(used[0])
+    for axes, kind in zip(used, kinds, strict=True):
+        rates = {0.0: "clean"} if "clean" in columns else {}
+        rates |= {float(name.split()[1]): name for name in columns if name.startswith(f"{kind} ")}
+        for order, loss in enumerate(shown):
+            points = [(rate, columns[name][loss]) for rate, name in rates.items() if loss in columns[name]]
+            axes.errorbar(
+                [rate for rate, _ in points],
+                [found.mean for _, found in points],
+                [found.std or 0.0 for _, found in points],
+                **line(loss, order),
+                marker=_MARKERS[order % len(_MARKERS)],
+                markersize=4,
+                capsize=2,
+            )
+        axes.set_xticks(list(rates))
+    handles = [
+        Line2D([], [], label=loss, marker=_MARKERS[order % len(_MARKERS)], markersize=4, **line(loss, order))
+        for order, loss in enumerate(shown)
+    ]
+    figure.legend(handles=handles, loc="outside right upper")
+    return figure
+
+
+def _deviation(column: str, found: Summary) -> float | None:
+    return found.std
+
+
+def dots(columns: Columns, reach: Reach = _deviation) -> Figure:
+    """Accuracies as dots with bars: a panel for each column, a row for each loss, the same order in all.
+
+    The highest mean over the columns is uppermost, and in each column the two highest are filled.
+
+    Parameters
+    ----------
+    reach
+        of a value's bar; its standard deviation unless said otherwise.
+
+    Raises
+    ------
+    InputError
+        for columns without a number.
+    """
+    losses = list(dict.fromkeys(loss for column in columns.values() for loss in column))
+    if not losses:
+        raise InputError("no accuracies to show: none of these columns has one")
+    losses.sort(key=lambda loss: _mean([c[loss].mean for c in columns.values() if loss in c]))
+    across = 2 if len(columns) == 4 else min(ACROSS, len(columns))
+    down = -(-len(columns) // across)
+    figure: Figure
+    figure, grid = plt.subplots(
+        down,
+        across,
+        figsize=(1.2 + 2.6 * across, down * (0.9 + 0.24 * len(losses))),
+        sharey=True,
+        squeeze=False,
+    )
+    for axes in grid.flat[len(columns) :]:
+        axes.set_visible(False)
+    for axes, (name, column) in zip(grid.flat, columns.items(), strict=False):
+        best = top_two(column)
+        for row, loss in enumerate(losses):
+            if loss not in column:
+                continue
+            found, colour = column[loss], LINES.get(loss, {"color": INK})["color"]
+            axes.errorbar(
+                found.mean,
+                row,
+                xerr=reach(name, found),
+                fmt="o",
+                markersize=6,
+                capsize=2.5,
+                color=colour,
+                markerfacecolor=colour if loss in best else "white",
+            )
+        axes.set_title(name)
+        axes.set_xlabel("test accuracy [%]")
+        axes.grid(axis="y", visible=False)
+    grid[0, 0].set_yticks(range(len(losses)), losses)
+    return figure
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def leads(columns: Columns, losses: Sequence[str] = JAL) -> Figure:
+    """How far the best of some losses is above the best of all others, with Welch's 95 % interval; a row a column.
+
+    The mark is filled where the interval excludes 0, and a diamond where there is no interval. One that leaves the
+    panel goes on.
+
+    Raises
+    ------
+    InputError
+        where no column has both.
+    """
+    found = {
+        name: one
+        for name, column in columns.items()
+        if (one := lead(column, losses, [loss for loss in column if loss not in losses]))
+    }
+    if not found:
+        raise InputError(f"no column has both {' or '.join(losses)} and another loss: nothing leads")
+    largest = max(1.0, *(abs(one.points) for one in found.values()))
+    ends = (abs(end) for one in found.values() for end in one.interval or ())
+    limit = 1.05 * max(largest, *(end for end in ends if end < 2 * largest), 0.0)
+    figure: Figure
+    figure, axes = plt.subplots(figsize=(7.2, 1.0 + 0.3 * len(found)))
+    axes.axvline(0, color=INK, linewidth=1)
+    for row, one in enumerate(found.values()):
+        clear = one.interval is not None and not one.interval[0] <= 0 <= one.interval[1]
+        axes.plot(one.interval or (one.points,) * 2, [row, row], color=PALETTE[0], linewidth=1.6)
+        axes.plot(
+            one.points,
+            row,
+            "o" if one.interval else "D",
+            color=PALETTE[0],
+            markerfacecolor=PALETTE[0] if clear else "white",
+        )
+        axes.annotate(
+            f"{one.loss} over {one.over}",
+            (1.01, row),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            annotation_clip=False,
+        )
+    axes.set_yticks(range(len(found)), list(found))
+    axes.set(ylim=(len(found) - 0.5, -0.5), xlim=(-limit, limit), xlabel="lead [points]")
+    axes.grid(axis="y", visible=False)
+    return figure
+
+
+def people_beside_symmetric(frame: pd.DataFrame, losses: Sequence[str]) -> Figure:
+    """Accuracy against the share of wrong labels: lines for symmetric noise, marks for people's labels.
+
+    Parameters
+    ----------
+    frame
+        of `jal.reporting.benchmark_text.by_true_rate`.
+    losses
+        which, and in which order.
+    """
+    datasets = list(dict.fromkeys(frame["dataset"]))
+    titles = [f"{DATASETS[dataset]} and {DATASETS[dataset]}N" for dataset in datasets]
+    figure, used = panels(titles, "labels wrong [%]", "test accuracy [%]", share=False)
+    for axes, dataset in zip(used, datasets, strict=True):
+        here = frame[frame["dataset"].eq(dataset)]
+        for order, loss in enumerate(losses):
+            mine, look = here[here["loss"].eq(loss)], line(loss, order)
+            lines, marks = mine[mine["noise"].eq("symmetric")], mine[mine["noise"].ne("symmetric")]
+            lines = lines.sort_values("rate")
+            axes.plot(100 * lines["rate"], lines["mean"], **look)
+            axes.plot(
+                100 * marks["rate"],
+                marks["mean"],
+                _MARKERS[order % len(_MARKERS)],
+                color=look["color"],
+                markersize=7,
+                markeredgecolor="white",
+            )
+        _name(axes, here)
+    handles = [
+        Line2D([], [], label=loss, marker=_MARKERS[order % len(_MARKERS)], markersize=6, **line(loss, order))
+        for order, loss in enumerate(losses)
+    ]
+    figure.legend(handles=handles, loc="outside right upper")
+    return figure
+
+
+def _name(axes: Axes, frame: pd.DataFrame) -> None:
+    """Writes the names of people's labels above their marks."""
+    for (noise, rate), _ in frame[frame["noise"].ne("symmetric")].groupby(["noise", "rate"]):
+        axes.axvline(100 * float(rate), color=INK, linewidth=0.6, linestyle=":", zorder=0)
+        axes.annotate(
+            str(noise),
+            (100 * float(rate), 0.02),
+            xycoords=("data", "axes fraction"),
+            rotation=90,
+            ha="right",
+            va="bottom",
+        )

@@ -1,0 +1,196 @@
+"""The reproduction report: how much of the paper is measured, and with what verdicts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from jal.experiments import grids
+from jal.experiments.shelf import SEEDS
+from jal.experiments.store import Store
+from jal.reporting.comparison import cells_of, comparison, in_paper
+from jal.reporting.page import Block
+from jal.reporting.records import read
+from jal.reporting.rendering import draw_cells
+from jal.reporting.wording import listed
+
+TABLES: Mapping[str, str] = {
+    "Table 1": "table1",
+    "Table 2": "table2",
+    "Table 3, CIFAR-10": "table3-cifar10",
+    "Table 3, CIFAR-100": "table3-cifar100",
+    "Table 4": "table4",
+    "Table 5": "table5",
+    "Table 6": "table6",
+    "Table 7": "table7",
+}
+"""The paper's tables of accuracies, and the grid that fills each."""
+
+FIGURES: Mapping[str, str] = {f"Figure {number}": f"figure{number}" for number in (1, 2, 3, 4)}
+"""The paper's figures of results, which have no numbers to compare with."""
+
+CHAPTERS: Mapping[str, str] = {
+    "Table 1": "active_asymmetric",
+    "Table 2": "joint_parts",
+    "Table 3, CIFAR-10": "benchmark",
+    "Table 3, CIFAR-100": "benchmark",
+    "Table 4": "instance_noise",
+    "Table 5": "human_noise",
+    "Table 6": "real_world",
+    "Table 7": "active_asymmetric",
+    "Figure 1": "representations",
+    "Figure 2": "scale_and_power",
+    "Figure 3": "representations",
+    "Figure 4": "scale_and_power",
+}
+"""The chapter that answers each."""
+
+_VERDICTS = ("agrees", "differs", "inconclusive")
+
+
+def comparisons(stores: Sequence[Store], root: str | Path | None = None) -> dict[str, pd.DataFrame]:
+    """For each table of the paper, its cells as `jal.reporting.comparison.comparison` compares them.
+
+    Parameters
+    ----------
+    stores
+        where our Records are.
+    root
+        the checkout that holds the reported numbers, if not the one found upwards.
+    """
+    return {
+        table: comparison(cells_of(grid, stores, in_paper(grid, root)))
+        for table, grid in ((table, grids.get(name)) for table, name in TABLES.items())
+    }
+
+
+def coverage(frames: Mapping[str, pd.DataFrame], stores: Sequence[Store]) -> pd.DataFrame:
+    """How much of each table and figure is measured.
+
+    Parameters
+    ----------
+    frames
+        of `comparisons`.
+    stores
+        where the Records of the figures are.
+
+    Returns
+    -------
+    a frame with a row for each table and figure, by its name, and the columns cells, reported (of these), measured,
+    agrees, differs, inconclusive, and untested: measured, but with too few runs on a side for a verdict. What a
+    figure cannot have is missing.
+    """
+    rows = {}
+    for table, frame in frames.items():
+        verdicts = Counter(frame["verdict"])
+        measured = int(frame["n"].gt(0).sum())
+        tested = {word: verdicts[word] for word in _VERDICTS}
+        rows[table] = {
+            "cells": len(frame),
+            "reported": int(frame["reported_mean"].notna().sum()),
+            "measured": measured,
+            **tested,
+            "untested": measured - sum(tested.values()),
+        }
+    for figure, name in FIGURES.items():
+        cells = read(grids.get(name), stores).cells.values()
+        rows[figure] = {"cells": len(cells), "measured": sum(bool(runs) for runs in cells)}
+    return pd.DataFrame.from_dict(rows, orient="index").astype("Int64")
+
+
+def coverage_table(frame: pd.DataFrame) -> Block:
+    """The coverage, each name a link to its chapter."""
+    shown = frame.astype(object).where(frame.notna(), "")
+    linked = shown.rename(lambda name: f'<a href="{CHAPTERS[name]}.html">{escape(name)}</a>')
+    html: str = linked.to_html(border=0, escape=False, classes="jal-comparison")
+    latex: str = shown.to_latex(escape=True)
+    return Block(html, latex=latex)
+
+
+def in_words(frame: pd.DataFrame) -> str:
+    """The coverage of the tables in two sentences."""
+    tables = frame.loc[list(TABLES)]
+    cells, measured = int(tables["reported"].sum()), int(tables["measured"].sum())
+    if not measured:
+        return (
+            f"The paper's tables report {cells} accuracies. None of them has been measured by us yet, because a run "
+            "of the full recipe takes a GPU; the code, the grids and the comparison are ready for them."
+        )
+    found = [f"{int(tables[word].sum())} {'are ' * (word == 'inconclusive')}{word}" for word in _VERDICTS]
+    verbs = [text.replace("agrees", "agree").replace("differs", "differ") for text in found]
+    return (
+        f"The paper's tables report {cells} accuracies. We have measured {measured} cells: of those with two or more "
+        f"runs on both sides, {listed(verbs)}; {int(tables['untested'].sum())} have too few runs for a verdict."
+    )
+
+
+def claims_table(frame: pd.DataFrame) -> Block:
+    """The paper's claims, each with its test, and how it ends on the reported and on the measured numbers.
+
+    Parameters
+    ----------
+    frame
+        of `jal.reporting.claims.claims`.
+    """
+    lines = [
+        '<table class="dataframe jal-comparison jal-claims">',
+        "<thead><tr>"
+        + "".join(f'<th scope="col">{name}</th>' for name in ("claim", "test", "as reported", "as measured"))
+        + "</tr></thead>",
+        "<tbody>",
+    ]
+    for row in frame.itertuples(index=False):
+        sides = (
+            f"<strong>{escape(outcome)}</strong>" + (f"<div>{escape(detail)}</div>" if detail else "")
+            for outcome, detail in (
+                (row.reported, row.reported_detail),
+                (row.measured, row.measured_detail),
+            )
+        )
+        quote = f'<th scope="row">{escape(row.claim)}<div>{escape(row.where)}</div></th>'
+        lines.append(
+            f"<tr>{quote}<td>{escape(row.test)}</td>{''.join(f'<td>{side}</td>' for side in sides)}</tr>"
+        )
+    texts = [f"- {row.claim}: {row.reported}; {row.measured}" for row in frame.itertuples(index=False)]
+    return Block("\n".join([*lines, "</tbody>", "</table>"]), "\n".join(texts))
+
+
+def every_cell(frames: Mapping[str, pd.DataFrame], limit: float = 5.0) -> Figure:
+    """A square for each cell of several tables: measured - reported, and the sign of the verdict.
+
+    Parameters
+    ----------
+    frames
+        of `comparisons`; a panel for each, two across.
+    limit
+        the difference, in points, from which on the colour no longer changes.
+    """
+    names = list(frames)
+    rows = [names[start : start + 2] for start in range(0, len(names), 2)]
+    heights = [max(frames[name]["row"].nunique() for name in row) + 3 for row in rows]
+    figure: Figure = plt.figure(figsize=(9.6, 0.24 * sum(heights)))
+    grid = figure.add_gridspec(len(rows), 2, height_ratios=heights)
+    for down, row in enumerate(rows):
+        for across, name in enumerate(row):
+            axes = figure.add_subplot(grid[down, across])
+            draw_cells(axes, frames[name], limit, size=5.5)
+            axes.set_title(name)
+            axes.tick_params(labelsize=6.5)
+    return figure
+
+
+def smaller_table(stores: Sequence[Store]) -> pd.DataFrame:
+    """The grids that have versions for a laptop or for seconds, and how many of their runs are there."""
+    rows: dict[str, dict[str, str]] = {}
+    for profile in ("laptop", "quick"):
+        for name in grids.names(profile):
+            found = read(grids.get(name, profile=profile), stores, SEEDS.get(profile))
+            done, runs = len(found.records), len(found.grid.specs(found.seeds))
+            rows.setdefault(name, {})[profile] = f"{done} of {runs}"
+    return pd.DataFrame.from_dict(rows, orient="index").fillna("").rename_axis("grid")
