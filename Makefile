@@ -9,7 +9,7 @@ VENV := .venv
 INSTALLED := $(VENV)/.installed
 CPU_WHEELS := $(if $(CPU),--extra-index-url https://download.pytorch.org/whl/cpu)
 
-.PHONY: book test check clean
+.PHONY: book test check links clean
 
 book: $(INSTALLED)
 	@$(VENV)/bin/jal book
@@ -24,12 +24,18 @@ check: $(INSTALLED)
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 
+# Whether the addresses outside the book answer; nightly, as it needs the network.
+links: book
+	@$(VENV)/bin/jupyter-book build _build/book --path-output _build/links --builder linkcheck --all -q
+
 # The stamp is newer than what it was made from, or pip runs again; with it there, nothing needs the network.
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Installing into $(VENV) (once; some minutes, most of them PyTorch's download) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jal needs Python 3.11 or later: name one with PYTHON=python3.12")'
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --disable-pip-version-check --constraint constraints.txt $(CPU_WHEELS) --editable '.[dev]'
+# For the tests: the package carries axe-core, one script; what it would install beside it is a second browser driver.
+	@$(VENV)/bin/python -m pip install --disable-pip-version-check --constraint constraints.txt --no-deps axe-playwright-python
 	@touch $@
 	@echo "Installed."
 

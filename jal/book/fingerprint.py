@@ -20,12 +20,24 @@ def digest(parts: Iterable[str | bytes]) -> str:
 
 def fingerprint(root: Path) -> str:
     """A hash of everything in `jal/` and `data/` of the checkout and of the versions of all installed packages."""
-    files = [
-        path
-        for folder in ("jal", "data")
-        for path in sorted((root / folder).rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts
-    ]
     versions = sorted(f"{found.name} {found.version}" for found in importlib.metadata.distributions())
-    contents = [part for path in files for part in (str(path.relative_to(root)), path.read_bytes())]
-    return digest([sys.version, *versions, *contents])
+    return digest([sys.version, *versions, *_files(root, "jal/**/*", "data/**/*")])
+
+
+def own_records(root: Path) -> str:
+    """A hash of the Records in `runs/` of the checkout, which pages show where `data/` has none."""
+    return digest(_files(root, "runs/*/*.json"))
+
+
+def _files(root: Path, *patterns: str) -> list[str | bytes]:
+    """Paths and contents. What is hidden is left out: a sweep that works on data/results keeps its claims there."""
+    parts: list[str | bytes] = []
+    for path in sorted(path for pattern in patterns for path in root.glob(pattern)):
+        inside = path.relative_to(root)
+        if any(part.startswith(".") or part == "__pycache__" for part in inside.parts) or path.is_dir():
+            continue
+        try:
+            parts += [str(inside), path.read_bytes()]
+        except FileNotFoundError:  # gone since it was listed
+            continue
+    return parts

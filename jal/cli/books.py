@@ -40,9 +40,10 @@ def book(
     profile: Profile = "quick",
     jobs: Jobs = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings of the rendering are errors.")] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Make _build/latex/jal.pdf too; needs LaTeX.")] = False,
     root: Root = None,
 ) -> None:
     """Build the book into _build/html: execute the notebooks that changed, render the pages."""
     from jal import book as books
 
-    books.build_book(profile, root=root, jobs=jobs, strict=strict)
+    books.build_book(profile, root=root, jobs=jobs, strict=strict, pdf=pdf)

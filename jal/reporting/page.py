@@ -56,10 +56,7 @@ def _reported_alone(frame: pd.DataFrame, caption: str) -> str:
     ]
     shown = frame.assign(text=texts).pivot(index="row", columns="column", values="text").fillna("")
     shown = shown.loc[list(dict.fromkeys(frame["row"])), list(dict.fromkeys(frame["column"]))]
-    shown = shown.rename_axis(index=None, columns=None)
-    note = "As reported; none of these cells has been run by us yet."
-    html: str = shown.to_html(border=0, classes="jal-comparison")
-    return html.replace("<thead>", f"<caption>{escape(caption)}. {note}</caption>\n<thead>", 1)
+    return grid_html(shown, f"{caption}. As reported; none of these cells has been run by us yet.")
 
 
 def grid_table(

@@ -148,18 +148,24 @@ def to_html(frame: pd.DataFrame, caption: str, found: GridRecords | None = None)
     return _html_table("dataframe jal-comparison", caption, rows, _html_head(columns), entries, runs)
 
 
-def grid_html(texts: pd.DataFrame, caption: str, found: GridRecords) -> str:
-    """A table of a grid's cells as they are written in `texts`, each of which opens its runs.
+def grid_html(texts: pd.DataFrame, caption: str, found: GridRecords | None = None) -> str:
+    """A table of a grid's cells as they are written in `texts`.
 
     Parameters
     ----------
     texts
         of the grid's rows and columns, which the heads of this table are.
+    found
+        the runs behind it: each cell then opens its own.
     """
-    runs = CellRuns(found, f"{caption} {texts.to_csv()}")
+    runs = CellRuns(found, f"{caption} {texts.to_csv()}") if found else None
     rows, columns = list(texts.index), list(texts.columns)
     entries = [
-        [f"<td>{runs.button(row, column, texts.loc[row, column])}</td>" for column in columns] for row in rows
+        [
+            f"<td>{runs.button(row, column, text) if runs else escape(text)}</td>"
+            for column, text in zip(columns, cells, strict=True)
+        ]
+        for row, cells in zip(rows, texts.to_numpy(), strict=True)
     ]
     head = _html_head(columns, str(texts.index.name or ""))
     return _html_table("dataframe jal-grid", caption, rows, head, entries, runs)

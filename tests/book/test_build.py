@@ -6,11 +6,14 @@ import sys
 from pathlib import Path
 
 import nbformat
+import numpy
 import pytest
+import torch
+import yaml
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from jal.book import BuildFailed, build_book
+from jal.book import BuildFailed, build_book, paper
 from jal.book.fingerprint import fingerprint
 from jal.errors import InputError
 
@@ -96,10 +99,123 @@ def test_the_library_and_the_data_count(checkout, changed):
     (checkout / "jal/__pycache__").mkdir()
     (checkout / "jal/__pycache__/part.pyc").write_text("compiled")
     (checkout / "notebooks/one.ipynb").unlink()
+    claims = checkout / "data/results/.claims"  # of a sweep that is at work there
+    claims.mkdir(parents=True)
+    (claims / "one.json").write_text("mine")
+    (checkout / "data/.table.tmp").write_text("half a file")
     assert fingerprint(checkout) == before
     (checkout / changed).parent.mkdir(exist_ok=True)
     (checkout / changed).write_text("# another line")
     assert fingerprint(checkout) != before
+
+
+def test_data_that_changes_meanwhile_is_a_reason_to_run_again(checkout):
+    write(checkout, "one", "open('../data/table.csv', 'a').write('a row\\n')")
+    assert built(checkout)[0] == {"one"}
+    assert built(checkout)[0] == {"one", "two"}
+
+
+def test_a_record_that_others_made_is_a_reason_to_run_again_and_ones_own_is_not(checkout):
+    record = checkout / "runs/digits/0123456789abcdef.json"
+    record.parent.mkdir(parents=True)
+    write(checkout, "one", f"open({str(record)!r}, 'w').write('a Record')")
+    assert built(checkout)[0] == {"one"}
+    assert built(checkout) == (set(), False)
+    record.with_stem("fedcba9876543210").write_text("another")
+    assert built(checkout)[0] == {"one", "two"}
+
+
+def test_the_chapter_that_took_longest_starts_first(checkout):
+    for name, seconds in (("one", 1.0), ("two", 99.0)):
+        path = checkout / f"_build/executed/quick/{name}.ipynb"
+        notebook = nbformat.read(path, as_version=4)
+        notebook.metadata.papermill.duration = seconds
+        nbformat.write(notebook, path)
+    (checkout / "jal/part.py").write_text("# another line")
+    lines = []
+    build_book(root=checkout, jobs=1, tell=lines.append)
+    assert [line for line in lines if line.endswith(": started")] == ["two: started", "one: started"]
+
+
+def test_the_foot_of_a_page_says_how_it_was_made(checkout, monkeypatch):
+    config = yaml.safe_load((checkout / "_config.yml").read_text())
+    config["repository"]["url"] = "https://github.com/someone/jal-losses"
+    (checkout / "_config.yml").write_text(yaml.safe_dump(config))
+    (checkout / "jal/part.py").write_text("# another line")
+    monkeypatch.setenv("JAL_COMMIT", "0123456789abcdef")
+    built(checkout, profile="laptop")
+    content = BeautifulSoup(page(checkout, "notebooks/one"), "html.parser")
+    foot = content.select_one(".jal-made")
+    terms = [term.get_text() for term in foot.select("dt")]
+    said = dict(zip(terms, (entry.get_text(" ", strip=True) for entry in foot.select("dd")), strict=True))
+    assert said["Parameters"] == 'profile = "laptop" , epochs = 1'
+    assert "at the profile laptop" in said["Executed"] and " seconds, on " in said["Executed"]
+    python = ".".join(map(str, sys.version_info[:3]))
+    assert f"python {python}, torch {torch.__version__}, numpy {numpy.__version__}, jal " in said["With"]
+    assert said["Commit"] == "0123456789ab"
+    links = [link["href"] for link in foot.select("a")]
+    assert links[0] == "https://github.com/someone/jal-losses/commit/0123456789abcdef"
+    offered = (checkout / "_build/html/notebooks" / links[1]).resolve()
+    assert offered.read_bytes() == (checkout / "notebooks/one.ipynb").read_bytes()
+
+    addresses = [link.get("href", "") for link in content.select("a")]
+    assert any(
+        address.startswith("https://mybinder.org/v2/gh/someone/jal-losses/main") for address in addresses
+    )
+    assert any(
+        address.endswith("/github/someone/jal-losses/blob/main/notebooks/one.ipynb") for address in addresses
+    )
+
+
+def test_without_a_public_host_nothing_leads_to_one(built_once):
+    addresses = [
+        link.get("href", "")
+        for link in BeautifulSoup(page(built_once, "notebooks/one"), "html.parser").select("a")
+    ]
+    assert not [address for address in addresses if "binder" in address or "colab" in address]
+
+
+STATUS = "# Status\n\n```{jal-chapters}\n```\n"
+ONE_AND_STATUS = "format: jb-book\nroot: book/start\nchapters:\n- file: notebooks/one\n- file: book/status\n"
+
+
+def test_the_page_on_the_state_says_what_each_chapter_ran_and_which_records_there_are(checkout):
+    (checkout / "book/status.md").write_text(f"{STATUS}\n```{{jal-records}}\n```\n")
+    (checkout / "_toc.yml").write_text(ONE_AND_STATUS)
+    built(checkout)
+    chapters, records = BeautifulSoup(page(checkout, "book/status"), "html.parser").article.select("table")
+    (row,) = chapters.select("tbody tr")
+    assert [cell.get_text(strip=True) for cell in row.select("td")][:2] == ["Chapter one", "quick"]
+    assert row.a["href"] == "../notebooks/one.html"
+    rows = {row.td.get_text(): row.get_text(" ", strip=True) for row in records.select("tbody tr")}
+    assert rows["table3-cifar10"].count("0 of ") == 3
+
+
+def test_a_pdf_without_latex_names_the_packages_before_anything_runs(checkout, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    lines = []
+    with pytest.raises(
+        InputError, match=r"a PDF needs latexmk, xelatex, rsvg-convert.* texlive-xetex"
+    ) as caught:
+        build_book(root=checkout, pdf=True, tell=lines.append)
+    assert "\n" not in str(caught.value) and lines == []
+
+
+@pytest.mark.slow
+def test_the_pdf_has_every_figure_and_a_missing_one_fails(checkout):
+    if not all(map(shutil.which, paper.TOOLS)):
+        pytest.skip("no LaTeX: apt-get install " + paper.PACKAGES)
+    drawing = 'from IPython.display import {0}\n{0}(\'<svg {1}viewBox="0 0 9 9"><circle r="{2}"/></svg>\')'
+    namespace = 'xmlns=\\"http://www.w3.org/2000/svg\\" '
+    write(checkout, "one", drawing.format("SVG", namespace, 4))
+    write(checkout, "two", drawing.format("HTML", "", 3))
+    build_book(root=checkout, pdf=True, strict=True)
+    folder = checkout / "_build/latex"
+    assert (folder / "jal.pdf").read_bytes().startswith(b"%PDF")
+    assert len(list(folder.glob("*.pdf"))) == 3
+
+    with pytest.raises(BuildFailed, match="the PDF lacks figures of two"):
+        paper.typeset(folder, {"one": [], "two": ["the checksum of another"]})
 
 
 def test_a_page_shows_what_it_ran_with_and_nothing_of_papermill(checkout):
@@ -153,15 +269,16 @@ def test_a_page_that_left_the_book_is_gone(checkout):
 
 
 def test_jupyter_book_by_itself_sees_a_changed_library_and_raises_errors(checkout):
-    (checkout / "_toc.yml").write_text(
-        "format: jb-book\nroot: book/start\nchapters:\n- file: notebooks/one\n"
-    )
+    (checkout / "_toc.yml").write_text(ONE_AND_STATUS)
+    (checkout / "book/status.md").write_text(STATUS)
     command = [Path(sys.executable).with_name("jupyter-book"), "build", checkout, "-W", "--keep-going"]
     write(checkout, "one", "print(open('../jal/part.py').read())")
     for state in ("the first state", "the second state"):
         (checkout / "jal/part.py").write_text(state)
         subprocess.run(command, check=True)
         assert state in page(checkout, "notebooks/one")
+    table = BeautifulSoup(page(checkout, "book/status"), "html.parser").article.table
+    assert "notebooks/one" in table.get_text()
 
     write(checkout, "one", "raise ArithmeticError")
     assert subprocess.run(command, check=False).returncode != 0
@@ -174,4 +291,7 @@ def test_bad_input(checkout):
         build_book(root=checkout, jobs=0)
     (checkout / "_toc.yml").write_text("format: jb-book\nroot: book/strat\n")
     with pytest.raises(InputError, match=r"_toc.yml names 'book/strat', but .* neither"):
+        build_book(root=checkout)
+    (checkout / "_toc.yml").write_text("format: jb-book\nroot: book/start\nchapters:\n- file: book/start\n")
+    with pytest.raises(InputError, match=r"_toc.yml cannot be read: document file used multiple times"):
         build_book(root=checkout)

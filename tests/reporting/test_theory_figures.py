@@ -1,11 +1,6 @@
-"""The theory chapters' pictures show what they are given, and the two moving figures' halves agree."""
+"""The theory chapters' pictures show what they are given."""
 
 from __future__ import annotations
-
-import json
-import shutil
-import subprocess
-import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
@@ -15,16 +10,12 @@ pytest.importorskip("matplotlib", reason="the book's extra is not installed")
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 
-from jal.checkout import find_root
-from jal.errors import InputError
 from jal.noise import asymmetric, symmetric
 from jal.reporting import theory_figures as figures
 from jal.reporting.figures import LINES, PALETTE
-from jal.reporting.interactive import simplex_slider
 from jal.theory import minimum_a, risk, risk_minimiser
 
 WEIGHTS = np.array([0.5, 0.3, 0.2])
-SCRIPT = "book/_static/jal-figures.js"
 
 
 @pytest.fixture(autouse=True)
@@ -108,108 +99,3 @@ def test_label_sums_tell_symmetric_losses_apart():
     assert mae.get_color() == PALETTE[0] and ce.get_color() == PALETTE[1]
     assert mae.get_marker() != ce.get_marker()
     assert mae.get_xdata()[0] > 0
-
-
-# The moving figure: its drawing, and its script.
-
-
-def drawing(figure):
-    return ET.fromstring(figure.html).find("svg")
-
-
-def by_class(svg, name):
-    return next(element for element in svg.iter() if element.get("class") == name)
-
-
-def position(element):
-    return np.array([float(element.get("cx")), float(element.get("cy"))])
-
-
-def drawn_corners(svg):
-    return np.array(
-        [pair.split(",") for pair in by_class(svg, "jal-triangle").get("points").split()], dtype=float
-    )
-
-
-@pytest.mark.parametrize("a", [1.0, 2.0, 5.0, 8.0])
-def test_the_drawing_is_complete_without_the_script(a):
-    figure = simplex_slider(WEIGHTS, a)
-    svg = drawing(figure)
-    triangle = drawn_corners(svg)
-    assert np.allclose(
-        position(by_class(svg, "jal-minimiser")), risk_minimiser(WEIGHTS, a) @ triangle, atol=0.02
-    )
-    assert np.allclose(position(by_class(svg, "jal-weights")), WEIGHTS @ triangle, atol=0.02)
-    assert svg.get("role") == "img" and f"a = {a:g}" in svg.get("aria-label")
-    assert "script" not in figure.html and "http" not in figure.html
-    assert figure._repr_mimebundle_() == {"text/html": figure.html, "text/plain": figure.text}
-
-
-def test_the_drawing_refuses_what_it_cannot_show():
-    with pytest.raises(InputError, match="three"):
-        simplex_slider([0.5, 0.5])
-    with pytest.raises(InputError, match="range"):
-        simplex_slider(WEIGHTS, a=11)
-
-
-needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
-
-
-def in_node(expression, value):
-    program = (
-        f"const figures = require({json.dumps(str(find_root() / SCRIPT))});"
-        f"const input = {json.dumps(value)};"
-        f"console.log(JSON.stringify({expression}));"
-    )
-    return json.loads(
-        subprocess.run(["node", "-e", program], check=True, capture_output=True, text=True).stdout
-    )
-
-
-def cases(n=200):
-    random = np.random.default_rng(7)
-    weights = random.dirichlet(np.ones(3), n)
-    return weights, random.uniform(1, 12, n)
-
-
-@needs_node
-def test_the_script_projects_as_the_library_does():
-    weights, a = cases()
-    given = [[w.tolist(), x] for w, x in zip(weights, a, strict=True)]
-    drawn = in_node("input.map(([w, a]) => figures.minimiser(w, a))", given)
-    expected = [risk_minimiser(w, x) for w, x in zip(weights, a, strict=True)]
-    assert np.allclose(drawn, expected, atol=1e-9)
-
-
-@needs_node
-def test_the_script_knows_the_threshold_and_says_so():
-    dominated = [[0.4, 0.4, 0.2], [0.2, 0.5, 0.3]]
-    answers = in_node("input.map((w) => [String(figures.threshold(w)), figures.describe(w, 3)])", dominated)
-    assert all(threshold == "Infinity" and "no a takes it" in text for threshold, text in answers)
-    for rate in (0.2, 0.5, 0.6):
-        T = symmetric(3, rate)
-        needed = in_node("figures.threshold(input)", T[0].tolist())
-        assert needed == pytest.approx(minimum_a(T))
-        at, below = in_node(
-            f"[{needed}, {0.99 * needed}].map((a) => figures.describe(input, a))", T[0].tolist()
-        )
-        assert "is reached" in at and "needs a" in below
-
-
-@needs_node
-def test_the_script_draws_the_contours_of_the_static_drawing():
-    a = 3.0
-    svg = drawing(simplex_slider(WEIGHTS, a))
-    centre = 1 / 3 + a * (WEIGHTS - 1 / 3)
-    radii = in_node("figures.contourRadii(...input)", [centre.tolist(), risk_minimiser(WEIGHTS, a).tolist()])
-    triangle = drawn_corners(svg)
-    scale = np.linalg.norm(triangle[0] - triangle[1]) / np.sqrt(2)
-    drawn = [float(circle.get("r")) for circle in by_class(svg, "jal-contours")]
-    assert np.allclose(drawn, np.array(radii) * scale, atol=0.02)
-
-
-def test_the_script_asks_for_nothing():
-    text = (find_root() / SCRIPT).read_text()
-    assert len(text.splitlines()) < 200
-    for word in ("http", "fetch", "XMLHttpRequest", "import(", "eval("):
-        assert word not in text

@@ -1,0 +1,63 @@
+"""The book on paper: which outputs become figures, and what is missing in the LaTeX."""
+
+import base64
+import shutil
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from jal.book import paper
+
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><circle r="4"/></svg>'
+PIXELS = base64.b64encode(b"\x89PNG pixels").decode()
+
+
+def shown(tags=(), **data):
+    kinds = {"svg": "image/svg+xml", "html": "text/html", "png": "image/png"}
+    output = new_output("display_data", data={kinds[kind]: text for kind, text in data.items()})
+    return new_code_cell("", metadata={"tags": list(tags)}, outputs=[output])
+
+
+@pytest.fixture
+def converter(monkeypatch):
+    """Stands for rsvg-convert, so that the test runs without it."""
+    monkeypatch.setattr(paper, "_converted", lambda drawing: b"%PDF of " + drawing.encode())
+
+
+def test_each_drawing_gets_a_twin_and_tables_with_drawings_in_them_do_not(converter):
+    moving = '<figure class="jal-moving"><svg viewBox="0 0 1 1"></svg></figure>'
+    table = "<table><td><svg></svg></td></table>"
+    cells = [
+        shown(svg=SVG),
+        shown(html=moving),
+        shown(html=table),
+        shown(png=PIXELS),
+        shown(["remove-output"], svg=SVG),
+    ]
+    notebook = new_notebook(cells=cells)
+    figures = paper.printable(notebook)
+    twins = [cell.outputs[0].data.get("application/pdf") for cell in notebook.cells]
+    assert [twin is not None for twin in twins] == [True, True, False, False, True]
+    # An SVG in a page may do without its name space; by itself it may not.
+    assert b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1">' in base64.b64decode(twins[1])
+    assert len(figures) == len(set(figures)) == 3
+    nbformat.validate(notebook)
+
+
+@pytest.mark.skipif(shutil.which("rsvg-convert") is None, reason="no rsvg-convert")
+def test_a_drawing_becomes_a_pdf():
+    assert paper._converted(SVG).startswith(b"%PDF")
+
+
+def test_a_figure_that_is_not_included_is_missed_in_its_chapter(tmp_path):
+    for name in ("a.pdf", "b.pdf"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "jal.tex").write_text(
+        "\\noindent\\sphinxincludegraphics{{a}.pdf}\n"
+        "\\sphinxincludegraphics[width=9cm]{{a}.pdf} \\sphinxincludegraphics{{gone}.pdf}"
+    )
+    a, b = (paper._checksum(name.encode()) for name in ("a.pdf", "b.pdf"))
+    assert paper._missing(tmp_path, {"one": [a], "two": [a]}) == []
+    assert paper._missing(tmp_path, {"one": [a, b], "two": [a]}) == ["one"]
+    assert paper._missing(tmp_path, {"one": [a, a], "two": [a]}) == ["two"]
