@@ -20,7 +20,8 @@ def digest(parts: Iterable[str | bytes]) -> str:
 
 def fingerprint(root: Path) -> str:
     """A hash of everything in `jal/` and `data/` of the checkout and of the versions of all installed packages."""
-    versions = sorted(f"{found.name} {found.version}" for found in importlib.metadata.distributions())
+    # A set: where Python has the checkout itself on its path, what is installed from there is found twice.
+    versions = sorted({f"{found.name} {found.version}" for found in importlib.metadata.distributions()})
     return digest([sys.version, *versions, *_files(root, "jal/**/*", "data/**/*")])
 
 

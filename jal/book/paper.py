@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from bs4 import BeautifulSoup
 from nbformat import NotebookNode
 
 from jal.book.failure import BuildFailed
@@ -26,6 +27,7 @@ PACKAGES = (
 """Debian's, with all that is needed."""
 
 TOOLS = ("latexmk", "xelatex", "rsvg-convert")
+_IMAGES = ("application/pdf", "image/png", "image/jpeg")
 _UNSEEN = {"remove-cell", "remove-output"}
 
 
@@ -46,7 +48,8 @@ def check_tools() -> None:
 
 
 def printable(notebook: NotebookNode) -> list[str]:
-    """Gives each drawing of an executed notebook, also one that moves on the screen, a twin that LaTeX can set.
+    """Gives what an executed notebook shows a form that LaTeX can set: drawings, also those that move on the screen,
+    and tables.
 
     Returns
     -------
@@ -55,13 +58,21 @@ def printable(notebook: NotebookNode) -> list[str]:
     figures = []
     for cell in notebook.cells:
         seen = not _UNSEEN & set(cell.metadata.get("tags", []))
-        for output in cell.get("outputs", []):
+        for output in list(cell.get("outputs", [])):
             data = output.get("data", {})
+            if r"\begin{tabular}" in data.get("text/latex", ""):
+                # As it is: what a notebook calls LaTeX is taken for mathematics.
+                data["text/markdown"] = f"```{{raw}} latex\n{_fitting(data.pop('text/latex'))}\n```"
+            elif set(data) == {"text/html", "text/plain"} and not re.search("<table|<svg", data["text/html"]):
+                data["text/markdown"] = _said(data["text/html"])
+                if not data["text/markdown"]:
+                    cell.outputs.remove(output)
+            if re.search(r"^(```\{raw\}|\|)", data.get("text/markdown", ""), re.MULTILINE):
+                # Otherwise an output's Markdown has neither directives nor tables.
+                cell.metadata["mystnb"] = {**cell.metadata.get("mystnb", {}), "markdown_format": "myst"}
             if drawing := _drawing(data):
                 data["application/pdf"] = base64.b64encode(_converted(drawing)).decode()
-            image = next(
-                (data[kind] for kind in ("application/pdf", "image/png", "image/jpeg") if kind in data), None
-            )
+            image = next((data[kind] for kind in _IMAGES if kind in data), None)
             if seen and image is not None:
                 figures.append(_checksum(base64.b64decode(image)))
     return figures
@@ -74,6 +85,22 @@ def _drawing(data: Mapping[str, str]) -> str | None:
     html = data.get("text/html", "")
     found = re.search("<svg.*</svg>", html, re.DOTALL) if "<table" not in html else None
     return found and found[0].replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+
+
+def _fitting(table: str) -> str:
+    """A table where it stands, no wider than the page."""
+    here = table.replace(r"\begin{table}", r"\begin{table}[H]")
+    width = r"\ifdim\width>\linewidth\linewidth\else\width\fi"
+    begun = here.replace(r"\begin{tabular}", rf"\resizebox{{{width}}}{{!}}{{\begin{{tabular}}")
+    return begun.replace(r"\end{tabular}", r"\end{tabular}}")
+
+
+def _said(html: str) -> str:
+    """The text of HTML as Markdown, without what can only be downloaded."""
+    content = BeautifulSoup(html, "html.parser")
+    for link in content.select("a[download]"):
+        link.decompose()
+    return re.sub(r"([\\`*_{}\[\]#|<>$~^])", r"\\\1", content.get_text(" ", strip=True))
 
 
 def _converted(drawing: str) -> bytes:

@@ -1,5 +1,6 @@
 """Building the book: what is executed again and what is not, what a page shows, what fails; with tiny notebooks."""
 
+import importlib.metadata
 import shutil
 import subprocess
 import sys
@@ -91,6 +92,15 @@ def test_only_what_changed_is_done_again(checkout):
 
     (checkout / "jal/part.py").write_text("# another line")
     assert built(checkout) == ({"one", "two"}, True)
+
+
+def test_a_package_that_is_found_twice_counts_once(checkout, monkeypatch):
+    before = fingerprint(checkout)
+    found = list(importlib.metadata.distributions())
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda: iter([*found, found[0]]))
+    assert fingerprint(checkout) == before
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda: iter(found[1:]))
+    assert fingerprint(checkout) != before
 
 
 @pytest.mark.parametrize("changed", ["jal/part.py", "jal/new.py", "data/table.csv", "data/deep/new.csv"])

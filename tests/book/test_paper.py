@@ -45,6 +45,22 @@ def test_each_drawing_gets_a_twin_and_tables_with_drawings_in_them_do_not(conver
     nbformat.validate(notebook)
 
 
+def test_tables_are_set_as_they_are_and_what_can_only_be_downloaded_is_gone():
+    latex = r"\begin{table}\begin{tabular}{l}1\end{tabular}\end{table}"
+    table = new_output("display_data", data={"text/html": "<table></table>", "text/latex": latex})
+    link = '<a download="a.csv" href="data:text/csv;base64,AAAA">CSV</a>'
+    texts = [
+        new_output("display_data", data={"text/html": html, "text/plain": f"Block({html!r})"})
+        for html in (f"<p>5 of 6 runs_all. {link}</p>", link)
+    ]
+    cells = [new_code_cell("", outputs=[table]), new_code_cell("", outputs=texts)]
+    assert paper.printable(new_notebook(cells=cells)) == []
+    said = cells[0].outputs[0].data["text/markdown"]
+    assert said.startswith("```{raw} latex\n\\begin{table}[H]\\resizebox{") and "text/latex" not in table.data
+    assert cells[0].metadata.mystnb["markdown_format"] == "myst" and "mystnb" not in cells[1].metadata
+    assert [output.data["text/markdown"] for output in cells[1].outputs] == [r"5 of 6 runs\_all."]
+
+
 @pytest.mark.skipif(shutil.which("rsvg-convert") is None, reason="no rsvg-convert")
 def test_a_drawing_becomes_a_pdf():
     assert paper._converted(SVG).startswith(b"%PDF")

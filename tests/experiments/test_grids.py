@@ -1,5 +1,6 @@
 """Grids: the paper's rows and columns, every cell once, the most valuable runs first."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -54,6 +55,22 @@ def test_parameters_of_rows_and_columns_are_joined():
     assert spec.loss.parameters == {"a": 20.0, "q": 3.0}
     (spec,) = grids.get("table7").runs(("AGCE+MAE (1, 10)", "symmetric 0.4"), [123])
     assert spec.loss.parameters == {"alpha": 1.0, "beta": 10.0, "a": 6.0, "q": 1.5}
+
+
+@pytest.mark.parametrize(("profile", "images"), [("laptop", 20000), ("quick", 1437)])
+def test_stronger_penalties_reach_as_far_as_those_of_cifar10(profile, images):
+    def reach(run, images, strength):
+        recipe = run.recipe
+        rates = sum(recipe.learning_rate_at(epoch) for epoch in range(recipe.epochs))
+        return getattr(recipe, strength) * rates * math.ceil(images / recipe.batch_size)
+
+    for row, strength in (("JAL-CE, L1", "l1"), ("JAL-CE, L2", "l2")):
+        cell = row, "symmetric 0.8"
+        (small, *_), (whole, *_) = (
+            grids.get("regulariser-reach", profile=p).runs(cell) for p in (profile, "full")
+        )
+        assert reach(small, images, strength) == pytest.approx(reach(whole, 50000, strength), rel=0.03)
+        assert whole == grids.get("regulariser").runs(cell)[0]
 
 
 def test_the_regulariser_is_the_only_difference_between_a_losss_two_rows():

@@ -37,6 +37,30 @@ def _regulariser(settings: str, data: Words) -> Grid:
     )
 
 
+_REACH = {"laptop": 14.0, "quick": 49.0}
+"""How many times as far a penalty carries a weight in CIFAR-10's recipe as in the shorter one: the ratio of the sums of
+the learning rates of all steps."""
+
+
+def _reach(settings: str, data: Words, factor: float) -> Grid:
+    def penalty(words: Words) -> Words:
+        return {key: factor * value for key, value in words.items()}
+
+    rows = {
+        f"{loss}, {name}": {**_CONTENDERS[loss], **penalty(strength)}
+        for loss in ("NCE+RCE", "ANL-CE", "JAL-CE", "NCE+MAE")
+        for name, strength in (("L1", _L1), ("L2", _L2))
+    }
+    return product(
+        "regulariser-reach",
+        "Loss or regulariser: both penalties so strong that they reach as far as in CIFAR-10's recipe",
+        rows,
+        noises("symmetric 0.4", "symmetric 0.8", "asymmetric 0.4"),
+        {**data, "settings": settings},
+        columns_first=("symmetric 0.8", "asymmetric 0.4"),
+    )
+
+
 def _epochs(settings: str, data: Words, epochs: tuple[int, ...]) -> Grid:
     return product(
         "epochs",
@@ -112,6 +136,11 @@ GRIDS: dict[str, Versions] = {
         "full": lambda settings: _regulariser(settings, _CIFAR10),
         "laptop": lambda settings: _regulariser(settings, LAPTOP),
         "quick": lambda settings: _regulariser(settings, QUICK),
+    },
+    "regulariser-reach": {
+        "full": lambda settings: _reach(settings, _CIFAR10, 1.0),
+        "laptop": lambda settings: _reach(settings, LAPTOP, _REACH["laptop"]),
+        "quick": lambda settings: _reach(settings, QUICK, _REACH["quick"]),
     },
     "epochs": {
         "full": lambda settings: _epochs(settings, _CIFAR10, (5, 10, 20, 40, 80, 120)),
