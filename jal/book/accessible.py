@@ -11,6 +11,7 @@ _STYLED = re.compile(r'<table id="(T_\w+)">')
 _FRAME = re.compile(r'<table[^>]* class="dataframe.*?</table>', re.DOTALL)
 _HEADING = re.compile(r"<th(?=[ >])(?![^>]* scope=)([^>]*)>")
 _EMPTY = re.compile(r"<th(?: [^>]*)?>(?:\s|&nbsp;)*</th>")
+_PARAMETERS = re.compile(r'<dl>\s*((?:<dd><em class="sig-param">.*?</dd>\s*)+)</dl>', re.DOTALL)
 _CITATIONS = re.compile(r' role="list"(?= class="citation-list")| role="doc-biblioentry"')
 
 
@@ -19,10 +20,16 @@ def mended(body: str) -> str:
 
     A styled frame (T_...) lacks the class by which the theme knows a frame. An empty heading names nothing, so it
     becomes an empty cell. docutils gives its list of citations the role of a list, whose items must be list items,
-    and gives them a role that ARIA has withdrawn.
+    and gives them a role that ARIA has withdrawn. Sphinx writes a long signature's parameters as a list of definitions
+    without terms; they become lines, which the book's style sheet sets.
     """
     body = _STYLED.sub(r'<table id="\1" class="dataframe">', body)
+    body = _PARAMETERS.sub(_as_lines, body)
     return _CITATIONS.sub("", _FRAME.sub(lambda table: _with_scopes(table[0]), body))
+
+
+def _as_lines(found: re.Match[str]) -> str:
+    return found[1].replace("<dd>", '<span class="jal-parameter">').replace("</dd>", "</span>")
 
 
 def _with_scopes(table: str) -> str:

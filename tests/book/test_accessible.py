@@ -37,3 +37,11 @@ def test_the_list_of_citations_has_no_role_that_is_not_one():
     html = '<div role="list" class="citation-list"><div class="citation" id="a" role="doc-biblioentry">A</div></div>'
     assert mended(html) == '<div class="citation-list"><div class="citation" id="a">A</div></div>'
     assert mended('<ul role="list"></ul>') == '<ul role="list"></ul>'
+
+
+def test_the_parameters_of_a_long_signature_are_lines_and_other_lists_stay():
+    one, two = (f'<dd><em class="sig-param">{name}</em>,</dd>' for name in "ab")
+    other = '<dl class="simple"><dt>a</dt><dd>b</dd></dl>'
+    html = mended(f"<dt>f(<dl>\n{one}\n{two}\n</dl>)</dt>{other}")
+    assert html.count('<span class="jal-parameter"><em class="sig-param">') == 2
+    assert html.endswith(other) and html.count("<dl") == 1

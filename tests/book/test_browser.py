@@ -101,11 +101,14 @@ def test_search_finds_a_chapter(served, visit):
 def test_text_is_legible(served, visit, page, theme):
     browser = visit(f"{served}/{page}.html", theme=theme)
     browser.execute_script("document.querySelectorAll('details').forEach(folded => { folded.open = true; })")
-    time.sleep(0.3)  # the theme fades colours in
+
+    def ground():
+        return luminance(blend(browser.execute_script(TEXT_COLOURS)[0][2]))
+
+    # The theme fades colours in.
+    WebDriverWait(browser, 10).until(lambda _: ground() > 0.8 if theme == "light" else ground() < 0.1)
+    time.sleep(0.3)
     texts = browser.execute_script(TEXT_COLOURS)
-    assert texts
-    ground = luminance(blend(texts[0][2]))
-    assert ground > 0.8 if theme == "light" else ground < 0.1
     faint = {
         (text, colour): round(ratio, 2)
         for text, colour, ratio in map(contrast, *zip(*texts, strict=True))
