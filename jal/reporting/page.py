@@ -147,7 +147,9 @@ def origin(found: GridRecords | Sequence[GridRecords], profile: str, root: str |
     if not records:
         command = f"jal sweep {names[0]}" + ("" if profile == "full" else f" --profile {profile}")
         text = f"{what[0]}. To make {'those of the first' if several else 'them'}: "
-        return Block(f'<p class="jal-origin">{text}<code>{command}</code></p>', f"*{text.strip()}* `{command}`")
+        return Block(
+            f'<p class="jal-origin">{text}<code>{command}</code></p>', f"*{text.strip()}* `{command}`"
+        )
     what += made_by(records)
     frame = pd.concat([runs(each).assign(grid=each.grid.name) for each in found if each.records])
     csv = download(frame, f"{names[0]}{'-and-more' * bool(several)}-{profile}.csv", "the runs as CSV")
