@@ -159,7 +159,7 @@ def _line(axes: Axes, runs: Sequence[Record], quantity: str, loss: str, order: i
     if not len(curves):
         return
     epochs = np.arange(1, curves.shape[1] + 1)
-    axes.plot(epochs, curves.mean(0), **line(loss, order))
+    axes.plot(epochs, curves.mean(0), label=loss, **line(loss, order))
     if len(curves) > 1:
         axes.fill_between(
             epochs, curves.min(0), curves.max(0), color=line(loss, order)["color"], alpha=0.15, linewidth=0
