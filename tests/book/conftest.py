@@ -146,8 +146,9 @@ def visit(browser):
         for log in ("performance", "browser"):
             browser.get_log(log)
         browser.get(address)
-        browser.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
         WebDriverWait(browser, 30).until(lambda _: mathematics_is_set(browser))
+        # Not before: the page's own script sets the theme while it loads.
+        browser.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
         return browser
 
     return open_page
