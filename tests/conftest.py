@@ -31,6 +31,20 @@ def cifar_labels() -> Callable[[str], np.ndarray]:
     return read
 
 
+@pytest.fixture(scope="module")
+def local_cluster():
+    """The address of dask's own cluster, in this process."""
+    from jal.executors import QUIET
+
+    dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
+    one = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "protocol": "tcp://"}
+    with (
+        dask.config.set(QUIET),
+        distributed.LocalCluster(**one, dashboard_address=":0") as cluster,
+    ):
+        yield cluster.scheduler_address
+
+
 _skipped: list[tuple[str, str]] = []
 
 

@@ -12,6 +12,8 @@ from typing import Any
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
+from jal.experiments.provenance import commit_in_words
+
 KEY = "jal"
 """Where an executed notebook's metadata holds what papermill does not note: the profile and the environment."""
 
@@ -47,7 +49,7 @@ class Made:
     @property
     def commit(self) -> str:
         """Of the code, and whether there were changes on top of it."""
-        return f"{str(self.environment['commit'])[:12]}{' with changes' if self.environment['dirty'] else ''}"
+        return commit_in_words(self.environment)
 
 
 def made(notebook: NotebookNode) -> Made | None:

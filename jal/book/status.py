@@ -12,7 +12,7 @@ from jal import files
 from jal.book.colophon import Made, made
 from jal.book.fingerprint import digest, fingerprint, own_records
 from jal.experiments import grids, stores
-from jal.experiments.shelf import SEEDS
+from jal.experiments.shelf import counts
 
 
 def chapters(folder: Path, names: Iterable[str]) -> str:
@@ -61,22 +61,11 @@ def records(root: Path, memory: Path) -> str:
 
 
 def _count(root: Path) -> str:
-    there = {record.id for store in stores(root) for record in store.records()}
-    rows: dict[str, dict[str, str]] = {}
-    titles: dict[str, str] = {}
-    for profile in reversed(grids.PROFILES):
-        for name in grids.names(profile):
-            grid = grids.get(name, profile=profile)
-            runs = {spec.id for spec in grid.specs(SEEDS.get(profile))}
-            rows.setdefault(name, {})[profile] = f"{len(runs & there)} of {len(runs)}"
-            titles.setdefault(name, grid.title)
-    return _table(
-        ("Grid", "What", *grids.PROFILES),
-        [
-            (f"`{name}`", titles[name], *(counts.get(profile, "") for profile in grids.PROFILES))
-            for name, counts in rows.items()
-        ],
-    )
+    rows = []
+    for name, runs in counts(stores(root)).items():
+        title = grids.get(name, profile=next(iter(runs))).title
+        rows.append((f"`{name}`", title, *(runs.get(profile, "") for profile in grids.PROFILES)))
+    return _table(("Grid", "What", *grids.PROFILES), rows)
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -72,6 +73,17 @@ def environment(device: str, threads: int, at: tuple[str, bool]) -> dict[str, st
         "dirty": at[1],
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def commit_in_words(about: Mapping[str, object], digits: int = 12, quote: str = "") -> str:
+    """The commit of an `environment`, shortened, and whether there were changes on top of it.
+
+    Parameters
+    ----------
+    quote
+        what stands on either side of the commit, such as Markdown's backquote.
+    """
+    return f"{quote}{str(about['commit'])[:digits]}{quote}{' with changes' if about['dirty'] else ''}"
 
 
 def processor() -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jal.checkout import find_root
 from jal.experiments import provenance
-from jal.experiments.grids import Grid
+from jal.experiments.grids import PROFILES, Grid, get, names
 from jal.experiments.store import Store
 from jal.experiments.sweep import run_missing
 
@@ -30,6 +30,20 @@ def stores(root: str | Path | None = None) -> tuple[Store, Store]:
     """
     top = find_root(root)
     return Store(top / "data" / "results"), Store(top / "runs")
+
+
+def counts(stores: Iterable[Store]) -> dict[str, dict[str, str]]:
+    """How many runs of each grid the stores have, at each profile that it has, such as "12 of 60"; largest first.
+
+    Records of other numbers, or that cannot be read, count as missing, with a warning.
+    """
+    there = {record.id for store in stores for record in store.records()}
+    found: dict[str, dict[str, str]] = {}
+    for profile in reversed(PROFILES):
+        for name in names(profile):
+            runs = {spec.id for spec in get(name, profile=profile).specs(SEEDS.get(profile))}
+            found.setdefault(name, {})[profile] = f"{len(runs & there)} of {len(runs)}"
+    return found
 
 
 def complete(

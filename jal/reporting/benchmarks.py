@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from jal.errors import InputError
 from jal.experiments.pace import duration
+from jal.experiments.provenance import commit_in_words
 from jal.reporting.figures import PALETTE
 
 SCHEMA = 1
@@ -146,8 +147,8 @@ def origin(document: Document) -> str:
     e = document["environment"]
     return (
         f"*Device: {e['device']} on {e['processor']}, {e['threads']} threads. torch {e['torch']}, "
-        f"numpy {e['numpy']}, Python {e['python']}. Commit: `{str(e['commit'])[:12]}`"
-        f"{' with changes' if e['dirty'] else ''}, measured {str(e['finished'])[:10]}.*"
+        f"numpy {e['numpy']}, Python {e['python']}. Commit: {commit_in_words(e, quote='`')}, "
+        f"measured {str(e['finished'])[:10]}.*"
     )
 
 

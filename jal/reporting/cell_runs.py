@@ -12,6 +12,7 @@ from html import escape
 
 import numpy as np
 
+from jal.experiments.provenance import commit_in_words
 from jal.experiments.record import Record
 from jal.reporting.records import GridRecords
 from jal.reporting.wording import listed, number
@@ -71,7 +72,7 @@ class CellRuns:
     def _panel(self, name: str, row: str, column: str, runs: Mapping[int, Record]) -> str:
         lines = "".join(
             f"<tr><td>{seed}</td><td>{number(accuracy(self._found, column, record), 2)}</td>"
-            f"<td>{escape(_device(record))}</td><td>{escape(_commit(record))}</td></tr>"
+            f"<td>{escape(_device(record))}</td><td>{escape(commit_in_words(record.environment, 7))}</td></tr>"
             for seed, record in runs.items()
         )
         heads = "".join(
@@ -87,10 +88,6 @@ class CellRuns:
 
 def _device(record: Record) -> str:
     return str(record.environment["device"])
-
-
-def _commit(record: Record) -> str:
-    return f"{str(record.environment['commit'])[:7]}{' with changes' if record.environment['dirty'] else ''}"
 
 
 def drawing(records: Iterable[Record]) -> str:

@@ -18,15 +18,13 @@ from jal.losses import build
 from jal.losses.loss import Loss
 from jal.noise import Transition, report
 from jal.noise.estimate import SmallestA, smallest_a
-from jal.reporting.figures import INK, PALETTE
+from jal.reporting.figures import DASHES, INK, PALETTE
 from jal.theory import margin, minimum_a
 
 Floats = NDArray[np.float64]
 
 LIST = (5.0, 10.0, 20.0, 30.0)
 """The `a` from which the paper chooses (Supplementary B.1)."""
-
-_DASHES = ("-", (0, (5, 1.5)), (0, (2, 1.2)), (0, (6, 1.5, 1, 1.5)))
 
 
 def upwards(a: float, digits: int = 2) -> str:
@@ -206,7 +204,7 @@ def two_costs(
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.4))
     for ax, lines in ((left, leads), (right, voices)):
         for i, (name, values) in enumerate(lines.items()):
-            dash = _DASHES[i % len(_DASHES)]
+            dash = DASHES[i % len(DASHES)]
             ax.plot(scales, values, label=name, color=PALETTE[i % len(PALETTE)], linestyle=dash)
         ax.set(xscale="log", xlabel="a")
         ax.legend()

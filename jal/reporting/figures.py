@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -21,6 +21,9 @@ INK = "#24292f"
 FAINT = "#d0d7de"
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6E6E6E", "#8C510A")
 """Okabe and Ito's colours, told apart with any colour vision; the yellow, faint on white, is left out."""
+
+DASHES = ("-", (0, (5, 1.5)), (0, (2, 1.2)), (0, (6, 1.5, 1, 1.5)))
+"""With the palette's colours in turn, so that lines are told apart without colour too."""
 
 LINES: dict[str, dict[str, Any]] = {
     "JAL-CE": {"color": "#0072B2", "linestyle": "-", "linewidth": 2.4},
@@ -141,7 +144,7 @@ def training_curves(
             if column == 0:
                 axes.set_ylabel(QUANTITIES[quantity])
             for order, loss in enumerate(shown):
-                _line(axes, runs.get(loss, []), quantity, loss, order)
+                curve(axes, runs.get(loss, []), quantity, {"label": loss, **line(loss, order)})
     for axes in grid[-down:, (len(noises) - 1) % across + 1 :].flat:
         axes.set_visible(False)
     handles = [Line2D([], [], label=loss, **line(loss, order)) for order, loss in enumerate(shown)]
@@ -154,16 +157,23 @@ def line(loss: str, order: int = 0) -> dict[str, Any]:
     return dict(LINES.get(loss, {"color": PALETTE[order % len(PALETTE)], "linestyle": ":"}))
 
 
-def _line(axes: Axes, runs: Sequence[Record], quantity: str, loss: str, order: int) -> None:
+def curve(axes: Axes, runs: Iterable[Record], quantity: str, look: Mapping[str, Any]) -> None:
+    """Draws the mean of some runs over the epochs and, of several, a band from the least to the greatest.
+
+    Parameters
+    ----------
+    runs
+        equally long; those without the quantity are left out.
+    look
+        of the line, as matplotlib takes it; its colour is the band's too.
+    """
     curves = np.array([run.curves[quantity] for run in runs if quantity in run.curves])
     if not len(curves):
         return
     epochs = np.arange(1, curves.shape[1] + 1)
-    axes.plot(epochs, curves.mean(0), label=loss, **line(loss, order))
+    axes.plot(epochs, curves.mean(0), **look)
     if len(curves) > 1:
-        axes.fill_between(
-            epochs, curves.min(0), curves.max(0), color=line(loss, order)["color"], alpha=0.15, linewidth=0
-        )
+        axes.fill_between(epochs, curves.min(0), curves.max(0), color=look["color"], alpha=0.15, linewidth=0)
 
 
 def labelled_images(

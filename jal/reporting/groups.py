@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from jal.errors import InputError
 from jal.experiments.noises import NoiseSpec
+from jal.experiments.provenance import commit_in_words
 from jal.experiments.record import Record
 from jal.experiments.spec import RunSpec
 
@@ -62,7 +63,7 @@ def provenance(records: Sequence[Record], grid: str, profile: str) -> str:
     environments = [record.environment for record in records]
     seeds = ", ".join(map(str, sorted({record.spec.seed for record in records})))
     devices = "; ".join(sorted({f"{e['device']} on {e['processor']}" for e in environments}))
-    commits = {f"`{str(e['commit'])[:12]}`{' with changes' if e['dirty'] else ''}" for e in environments}
+    commits = {commit_in_words(e, quote="`") for e in environments}
     seconds = sum(record.timing["seconds"] for record in records)
     return (
         f"*Profile: {profile}. Grid: {grid}. Records: {len(records)}, seeds {seeds}, {seconds:.0f} s of training. "

@@ -12,14 +12,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from jal.errors import InputError
-from jal.reporting.figures import FAINT, INK, PALETTE
+from jal.reporting.figures import DASHES, FAINT, INK, PALETTE
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 Pixels = NDArray[np.uint8]
 
 _MARKERS = ("o", "D", "s", "^", "v", "P", "X", "*")
-_DASHES = ("-", (0, (5, 1.5)), (0, (2, 1.2)), (0, (6, 1.5, 1, 1.5)))
 
 
 def given_labels(
@@ -158,7 +157,7 @@ def margin_curves(panels: Mapping[str, Mapping[str, tuple[Floats, float]]]) -> F
         ax.text(-0.96, 0.97, "no $a$ is enough", va="top", fontsize=8.5)
         for i, (label, (margins, seen)) in enumerate(curves.items()):
             share = np.linspace(0, 1, len(margins))
-            ax.plot(margins, share, color=PALETTE[i], linestyle=_DASHES[i % len(_DASHES)], label=label)
+            ax.plot(margins, share, color=PALETTE[i], linestyle=DASHES[i % len(DASHES)], label=label)
             ax.plot(seen, 0, _MARKERS[i], ms=8, color=PALETTE[i], mec="white", clip_on=False, zorder=3)
         ax.set_title(name)
         ax.set_xlim(-1, 1)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from jal.errors import InputError
 from jal.experiments.noises import NoiseSpec
+from jal.experiments.provenance import commit_in_words
 from jal.reporting.noise_reports import ANNOTATORS, DATASETS, FOLDER, Kept, Reports
 
 Counts = NDArray[np.int64]
@@ -261,7 +262,7 @@ def said_of_hundred(one: Kept, classes: Sequence[str]) -> str:
 def origin(reports: Reports) -> str:
     """One line of Markdown under what is shown of the kept reports: what made them."""
     made = [one.made for one in _each(reports)]
-    commits = sorted({f"`{str(m['commit'])[:12]}`{' with changes' if m['dirty'] else ''}" for m in made})
+    commits = sorted({commit_in_words(m, quote="`") for m in made})
     versions = sorted({f"numpy {m['numpy']}, Python {m['python']}" for m in made})
     days = sorted({str(m["date"]) for m in made})
     return (

@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 
 from jal.checkout import find_root
+from jal.experiments.provenance import commit_in_words
 from jal.experiments.record import Record
 from jal.reporting.cell_runs import accuracy
 from jal.reporting.records import GridRecords, mean_std
@@ -165,9 +166,7 @@ def made_by(records: Iterable[Record]) -> list[str]:
     environments = [record.environment for record in records]
     seeds = sorted({record.spec.seed for record in records})
     devices = sorted({f"{e['device']} on {e['processor']}" for e in environments})
-    commits = sorted(
-        {f"{str(e['commit'])[:12]}{' with changes' if e['dirty'] else ''}" for e in environments}
-    )
+    commits = sorted(set(map(commit_in_words, environments)))
     return [
         f"Seed{'s' if len(seeds) > 1 else ''} {listed(map(str, seeds))}",
         f"{sum(record.timing['seconds'] for record in records) / 60:.1f} min of training on {'; '.join(devices)}",

@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from jal.experiments import grids
-from jal.experiments.shelf import SEEDS
+from jal.experiments.shelf import counts
 from jal.experiments.store import Store
 from jal.reporting.comparison import cells_of, comparison, in_paper
 from jal.reporting.page import Block
@@ -187,10 +187,5 @@ def every_cell(frames: Mapping[str, pd.DataFrame], limit: float = 5.0) -> Figure
 
 def smaller_table(stores: Sequence[Store]) -> pd.DataFrame:
     """The grids that have versions for a laptop or for seconds, and how many of their runs are there."""
-    rows: dict[str, dict[str, str]] = {}
-    for profile in ("laptop", "quick"):
-        for name in grids.names(profile):
-            found = read(grids.get(name, profile=profile), stores, SEEDS.get(profile))
-            done, runs = len(found.records), len(found.grid.specs(found.seeds))
-            rows.setdefault(name, {})[profile] = f"{done} of {runs}"
-    return pd.DataFrame.from_dict(rows, orient="index").fillna("").rename_axis("grid")
+    frame = pd.DataFrame.from_dict(counts(stores), orient="index", columns=["full", "laptop", "quick"])
+    return frame.drop(columns="full").dropna(how="all").fillna("").rename_axis("grid")

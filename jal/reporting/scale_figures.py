@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from jal.errors import unknown
 from jal.experiments.record import Record
 from jal.reporting.claims import Summary
-from jal.reporting.figures import FAINT, INK, LINES, QUANTITIES, line
+from jal.reporting.figures import DASHES, FAINT, INK, LINES, QUANTITIES, curve, line
 from jal.reporting.records import GridRecords
 
 Look = Mapping[str, Any]
@@ -24,7 +24,6 @@ Look = Mapping[str, Any]
 Points = Mapping[float, Summary]
 """Accuracies by the value of a parameter."""
 
-_DASHES = ("-", (0, (5, 1.5)), (0, (2, 1.2)), (0, (6, 1.5, 1, 1.5)))
 _MARKERS = ("o", "s", "D", "^", "v")
 
 _MORE: dict[str, Look] = {
@@ -46,7 +45,7 @@ def family(rows: Sequence[str], of: str) -> dict[str, Look]:
     members = [row for row in rows if row.startswith(of)]
     shades = plt.get_cmap("viridis_r")(np.linspace(0.2, 1, len(members)))
     own: dict[str, Look] = {
-        row: {"color": shade, "linestyle": _DASHES[at % len(_DASHES)], "linewidth": 2.0}
+        row: {"color": shade, "linestyle": DASHES[at % len(DASHES)], "linewidth": 2.0}
         for at, (row, shade) in enumerate(zip(members, shades, strict=True))
     }
     return {row: own.get(row) or look(row, order) for order, row in enumerate(rows)}
@@ -97,7 +96,7 @@ def curves(
             if quantity == quantities[-1]:
                 axes.set_xlabel("epoch")
             for row in rows:
-                _line(axes, found.runs(row, column).values(), quantity, drawn[row])
+                curve(axes, found.runs(row, column).values(), quantity, drawn[row])
     _legend(figure, {row: drawn[row] for row in rows})
     return figure
 
@@ -237,16 +236,6 @@ def _legend(figure: Figure, looks: Mapping[str, Look]) -> None:
 def _mean(runs: Iterable[Record], quantity: str) -> NDArray[np.float64]:
     mean: NDArray[np.float64] = np.mean([run.curves[quantity] for run in runs], axis=0)
     return mean
-
-
-def _line(axes: Axes, runs: Iterable[Record], quantity: str, drawn: Look) -> None:
-    found = np.array([run.curves[quantity] for run in runs if quantity in run.curves])
-    if not len(found):
-        return
-    epochs = np.arange(1, found.shape[1] + 1)
-    axes.plot(epochs, found.mean(0), **drawn)
-    if len(found) > 1:
-        axes.fill_between(epochs, found.min(0), found.max(0), color=drawn["color"], alpha=0.15, linewidth=0)
 
 
 def _nothing() -> Figure:

@@ -20,7 +20,7 @@ from jal.experiments import grids
 from jal.experiments.spec import RunSpec, resolve
 from jal.losses.catalog import CATALOG
 from jal.models import build
-from jal.reporting.figures import FAINT, INK, PALETTE
+from jal.reporting.figures import DASHES, FAINT, INK, PALETTE
 from jal.reporting.noise_reports import Kept
 from jal.reporting.reported import Reported, reported
 from jal.reporting.wording import listed, plus_minus
@@ -56,7 +56,6 @@ _STEPS = {
 }
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _PIXELS = {"cifar10": "32 x 32", "cifar100": "32 x 32"}
-_DASHES = ("-", (0, (5, 1.5)), (0, (2, 1.2)), (0, (6, 1.5, 1, 1.5)))
 
 
 def datasets() -> pd.DataFrame:
@@ -332,7 +331,7 @@ def schedules(of: Iterable[str] = tuple(DATASETS)) -> Figure:
         # A step an epoch: the rate is constant within one.
         axes.step(
             epochs / recipe.epochs, rates, where="post", color=PALETTE[order % len(PALETTE)],
-            linestyle=_DASHES[order % len(_DASHES)],
+            linestyle=DASHES[order % len(DASHES)],
             label=f"{DATASETS.get(name, name)}: {recipe.epochs} epochs from {recipe.learning_rate:g}",
         )  # fmt: skip
     axes.set_xlabel("share of the training")

@@ -11,13 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from jal.reporting.figures import FAINT, INK, LINES, PALETTE
+from jal.reporting.figures import DASHES, FAINT, INK, LINES, PALETTE
 
 Array = NDArray[np.float64]
 
 _CORNERS = np.array([(0.5, np.sqrt(3) / 2), (0.0, 0.0), (1.0, 0.0)])
 _LEVELS = 12
-_DASHES = ("-", (0, (5, 1.5)), (0, (2, 1.2)), (0, (6, 1.5, 1, 1.5)))
 
 
 def simplex_grid(steps: int = 100) -> Array:
@@ -99,7 +98,7 @@ def thresholds(panels: Mapping[str, Mapping[str, Array]], rates: Array) -> Figur
     for ax, (title, curves) in zip(axes[0], panels.items(), strict=True):
         for i, (label, values) in enumerate(curves.items()):
             shown = np.where(np.isfinite(values), values, np.nan)
-            ax.plot(100 * rates, shown, color=PALETTE[i], linestyle=_DASHES[i % len(_DASHES)], label=label)
+            ax.plot(100 * rates, shown, color=PALETTE[i], linestyle=DASHES[i % len(DASHES)], label=label)
         ax.set_title(title)
         ax.set_xlabel("noise rate [%]")
         ax.set_yscale("log")
@@ -138,7 +137,7 @@ def gradient_weights(
         own = {label: {"color": shade} for label, shade in zip(family, shades, strict=True)}
         for i, (label, values) in enumerate(curves.items()):
             # Curves that coincide stay visible: the first one is solid, the next are dashes on top of it.
-            look = own.get(label) or LINES[label] | {"linestyle": _DASHES[i % len(_DASHES)]}
+            look = own.get(label) or LINES[label] | {"linestyle": DASHES[i % len(DASHES)]}
             ax.plot(confidence, values, label=label, **look)
         ax.set_title(title)
         ax.set_xlabel("probability of the given label, $p_y$")

@@ -13,7 +13,6 @@ from nbformat.v4 import new_code_cell, new_notebook
 from jal.book import run as run_module
 from jal.book import run_notebooks
 from jal.errors import InputError
-from jal.executors import QUIET
 
 PARAMETERS = 'profile = "quick"\nseed = 1'
 
@@ -139,27 +138,17 @@ def test_nothing_outlives_the_process_that_started_it(checkout, end):
     assert time.time() - alive.stat().st_mtime >= 3
 
 
-@pytest.fixture
-def workers():
-    """The address of dask's own cluster, in this process."""
-    dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
-    one = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "protocol": "tcp://"}
-    with (
-        dask.config.set(QUIET),
-        distributed.LocalCluster(**one, dashboard_address=":0") as cluster,
-    ):
-        yield cluster.scheduler_address
-
-
-def test_a_cluster_runs_them_as_this_machine_does(checkout, workers):
+def test_a_cluster_runs_them_as_this_machine_does(checkout, local_cluster):
     checkout("a_bad", "raise ArithmeticError('no')")
     checkout("b_good", "import os\nprint(seed, os.environ['OMP_NUM_THREADS'])")
     lines = []
-    bad, good = run_notebooks(None, {"seed": 7}, scheduler=workers, root=checkout.root, tell=lines.append)
+    bad, good = run_notebooks(
+        None, {"seed": 7}, scheduler=local_cluster, root=checkout.root, tell=lines.append
+    )
     assert bad.error == "cell [3] raised ArithmeticError: no"
     assert good.error is None and printed(good.output) == "7 1\n"
     assert sorted(file.name for file in good.output.parent.iterdir()) == ["a_bad.ipynb", "b_good.ipynb"]
-    assert lines[0] == f"2 notebooks go to {workers}" and len(lines) == 3
+    assert lines[0] == f"2 notebooks go to {local_cluster}" and len(lines) == 3
 
 
 def test_a_machine_that_does_not_share_the_folder_is_named(checkout):

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from jal.errors import InputError
-from jal.executors import QUIET
 from jal.experiments import Store, cluster, provenance
 from jal.experiments.cluster import ClusterStaff, Introduction
 from jal.experiments.ledger import Ledger
@@ -253,68 +252,56 @@ def test_a_gpu_by_number_is_refused(staff):
 # The real dask.
 
 
-@pytest.fixture(scope="module")
-def local():
-    """dask's own cluster, in this process."""
-    dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
-    one = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "protocol": "tcp://"}
-    with (
-        dask.config.set(QUIET),
-        distributed.LocalCluster(**one, dashboard_address=":0") as cluster,
-    ):
-        yield cluster.scheduler_address
-
-
-def test_a_sweep_on_dask_is_as_one_here(fake, local):
+def test_a_sweep_on_dask_is_as_one_here(fake, local_cluster):
     fake.plan(seconds=0.3, s3="failure")
     specs = fake.specs_of(range(6))
-    done = fake.sweep(specs, scheduler=local, jobs=None)
+    done = fake.sweep(specs, scheduler=local_cluster, jobs=None)
     assert (done.exit_code, fake.done()) == (1, [0, 1, 2, 4, 5])
     assert done.failed == {specs[3].id: "the loss is not finite"} == Ledger(fake.store.path).failures()
     assert sorted(fake.begun()) == list(range(6)) and fake.ended() == [0, 1, 2, 4, 5]
     assert len([line for line in fake.lines if "makes runs on cpu" in line]) == 2
     fake.plan()
-    assert fake.sweep(specs, scheduler=local, retry=True).exit_code == 0
+    assert fake.sweep(specs, scheduler=local_cluster, retry=True).exit_code == 0
     assert fake.begun()[6:] == [3]
     assert fake.leftovers() == []
 
 
-def test_a_budget_ends_runs_elsewhere_and_the_next_sweep_goes_on(fake, local):
+def test_a_budget_ends_runs_elsewhere_and_the_next_sweep_goes_on(fake, local_cluster):
     fake.plan(seconds=4)
     specs = fake.specs_of(range(3))
     began = time.monotonic()
-    done = fake.sweep(specs, scheduler=local, jobs=1, budget="4s")  # of which one is for checkpoints
+    done = fake.sweep(specs, scheduler=local_cluster, jobs=1, budget="4s")  # of which one is for checkpoints
     assert time.monotonic() - began < 5
     assert (done.exit_code, done.stopped, fake.begun()) == (75, "budget", [0])
     assert fake.leftovers() == [f".checkpoints/{specs[0].id}/step"]
     fake.plan()
-    assert fake.sweep(specs, scheduler=local).exit_code == 0
+    assert fake.sweep(specs, scheduler=local_cluster).exit_code == 0
     assert [step > 0 for _, _, step in fake.starts()] == [False, True, False, False]
 
 
 @pytest.mark.slow
-def test_workers_that_have_other_work_are_waited_for_within_the_budget(fake, local):
+def test_workers_that_have_other_work_are_waited_for_within_the_budget(fake, local_cluster):
     fake.plan(s1="long", s2="long")
-    with fake.process([1, 2], jobs=0, where=local, env=environment()) as other:
+    with fake.process([1, 2], jobs=0, where=local_cluster, env=environment()) as other:
         fake.until(2)
-        done = fake.sweep(fake.specs_of([3]), scheduler=local, budget="3s")
+        done = fake.sweep(fake.specs_of([3]), scheduler=local_cluster, budget="3s")
         other.send_signal(signal.SIGINT)
         assert (done.exit_code, done.stopped, other.wait(30)) == (75, "budget", 75)
-    assert fake.lines[0] == f"asking the workers of {local}; those at work answer afterwards"
+    assert fake.lines[0] == f"asking the workers of {local_cluster}; those at work answer afterwards"
 
 
-def test_bad_input_names_the_machine(fake, local):
+def test_bad_input_names_the_machine(fake, local_cluster):
     fake.plan(s1="bad input")
     with pytest.raises(InputError, match=r"^no such data \(on .+\)$"):
-        fake.sweep(fake.specs_of([1]), scheduler=local)
+        fake.sweep(fake.specs_of([1]), scheduler=local_cluster)
 
 
 @pytest.mark.slow
-def test_two_sweeps_share_the_workers_and_the_runs(fake, local):
+def test_two_sweeps_share_the_workers_and_the_runs(fake, local_cluster):
     fake.plan(seconds=0.1)
-    with fake.process(range(12), jobs=0, where=local, env=environment()) as other:
+    with fake.process(range(12), jobs=0, where=local_cluster, env=environment()) as other:
         fake.until(1)
-        assert fake.sweep(fake.specs_of(range(12)), scheduler=local, jobs=None).exit_code == 0
+        assert fake.sweep(fake.specs_of(range(12)), scheduler=local_cluster, jobs=None).exit_code == 0
         assert other.wait(60) == 0
     assert fake.done() == fake.ended() == list(range(12)) and sorted(fake.begun()) == list(range(12))
     assert fake.leftovers() == []

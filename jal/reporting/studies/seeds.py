@@ -14,15 +14,13 @@ from scipy.optimize import brentq
 
 from jal.errors import InputError
 from jal.reporting.claims import Column, Summary
-from jal.reporting.figures import INK, PALETTE
+from jal.reporting.figures import DASHES, INK, PALETTE
 from jal.reporting.reported import reported
 from jal.reporting.verdict import power, welch
 from jal.reporting.wording import listed, share
 
 CHANCE = 0.8
 """Of finding a difference that is there: what counts as enough to rely on."""
-
-_DASHES = ("-", (0, (5, 1.5)), (0, (2, 1.2)), (0, (6, 1.5, 1, 1.5)))
 
 
 def told(apart: float, runs: int) -> float:
@@ -64,7 +62,7 @@ def chart(runs: Sequence[int], chance: float = CHANCE) -> Figure:
             apart,
             [100 * told(float(x), n) for x in apart],
             color=PALETTE[at % len(PALETTE)],
-            linestyle=_DASHES[at % len(_DASHES)],
+            linestyle=DASHES[at % len(DASHES)],
             label=f"{n} seeds each",
         )
     axes.axhline(100 * chance, color=INK, linewidth=0.6, linestyle=":")
