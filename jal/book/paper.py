@@ -9,11 +9,12 @@ import re
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bs4 import BeautifulSoup
 from nbformat import NotebookNode
+from sphinx.util import texescape
 
 from jal.book.failure import BuildFailed
 from jal.errors import InputError
@@ -29,6 +30,7 @@ PACKAGES = (
 TOOLS = ("latexmk", "xelatex", "rsvg-convert")
 _IMAGES = ("application/pdf", "image/png", "image/jpeg")
 _UNSEEN = {"remove-cell", "remove-output"}
+_TABLE = r"<tr\b(?!.*<svg)"
 
 
 def check_tools() -> None:
@@ -60,6 +62,8 @@ def printable(notebook: NotebookNode) -> list[str]:
         seen = not _UNSEEN & set(cell.metadata.get("tags", []))
         for output in list(cell.get("outputs", [])):
             data = output.get("data", {})
+            if set(data) == {"text/html", "text/plain"} and re.search(_TABLE, data["text/html"], re.DOTALL):
+                data["text/latex"] = _table(data["text/html"])
             if r"\begin{tabular}" in data.get("text/latex", ""):
                 # As it is: what a notebook calls LaTeX is taken for mathematics.
                 data["text/markdown"] = f"```{{raw}} latex\n{_fitting(data.pop('text/latex'))}\n```"
@@ -87,12 +91,62 @@ def _drawing(data: Mapping[str, str]) -> str | None:
     return found and found[0].replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
 
 
+def _table(html: str) -> str:
+    """A data frame, as pandas shows it in HTML, in LaTeX."""
+    texescape.init()
+    content = BeautifulSoup(html, "html.parser")
+    rows = [
+        [
+            (cell.get_text(" ", strip=True), int(str(cell.get("colspan", "1"))))
+            for cell in row.select("th, td")
+        ]
+        for row in content.select("tr")
+    ]
+    head = len(content.select("thead tr"))
+    if head > 1:
+        pairs = list(zip(*rows[head - 2 : head], strict=False))
+        if not any(above and below for (above, _), (below, _) in pairs):
+            # The names of the index have a line of their own, but room in the one above.
+            rows[head - 2 : head] = [[(above or below, span) for (above, span), (below, _) in pairs]]
+            head -= 1
+    width = max(sum(span for _, span in row) for row in rows)
+    columns: list[list[str]] = [[] for _ in range(width)]
+    lines = []
+    for number, row in enumerate(rows):
+        # What is missing is what an entry of the index above reaches down to.
+        at = width - sum(span for _, span in row)
+        entries, rules = [""] * at, ""
+        for text, span in row:
+            entry = texescape.escape(text, "xelatex")
+            if span > 1 and text:
+                rules += rf"\cmidrule(lr){{{at + 1}-{at + span}}}"
+            if number >= head:
+                columns[at].append(text)
+            entries.append(rf"\multicolumn{{{span}}}{{c}}{{{entry}}}" if span > 1 else entry)
+            at += span
+        lines.append(" & ".join(entries) + r" \\" + rules)
+    lines.insert(head, r"\midrule")
+    begin = rf"\begin{{tabular}}{{{_alignment(columns)}}}"
+    return "\n".join([begin, r"\toprule", *lines, r"\bottomrule", r"\end{tabular}"])
+
+
+def _alignment(columns: Sequence[Sequence[str]]) -> str:
+    """Columns of long texts in lines, of words to the left, of numbers to the right."""
+    long = [max(map(len, texts), default=0) > 40 for texts in columns]
+    lines = rf">{{\raggedright\arraybackslash}}p{{{36 // max(2, sum(long))}em}}"
+    words = [any(text[:1].isalpha() and text not in ("NaN", "inf") for text in texts) for texts in columns]
+    return "".join(
+        lines if is_long else "l" if has_words else "r"
+        for is_long, has_words in zip(long, words, strict=True)
+    )
+
+
 def _fitting(table: str) -> str:
-    """A table where it stands, no wider than the page."""
+    """A table where it stands, no larger than the page."""
     here = table.replace(r"\begin{table}", r"\begin{table}[H]")
-    width = r"\ifdim\width>\linewidth\linewidth\else\width\fi"
-    begun = here.replace(r"\begin{tabular}", rf"\resizebox{{{width}}}{{!}}{{\begin{{tabular}}")
-    return begun.replace(r"\end{tabular}", r"\end{tabular}}")
+    size = r"max totalsize={\linewidth}{0.9\textheight}"
+    begun = here.replace(r"\begin{tabular}", rf"\begin{{adjustbox}}{{{size}}}\begin{{tabular}}")
+    return begun.replace(r"\end{tabular}", r"\end{tabular}\end{adjustbox}")
 
 
 def _said(html: str) -> str:

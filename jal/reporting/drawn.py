@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator
 from numpy.typing import ArrayLike
 
 from jal.reporting.page import Block, source
@@ -26,10 +29,7 @@ def as_csv(figure: Figure, file: str, text: str = "The numbers that the figure s
         a sentence on where they are from.
     """
     frame = numbers(figure)
-    short = {
-        name: frame[name].map(lambda number: f"{number:.5g}".replace("nan", ""))
-        for name in ("x", "y", "value")
-    }
+    short = {name: frame[name].map(_short) for name in ("x", "y", "value")}
     return source(text, frame.assign(**short), file)
 
 
@@ -39,11 +39,20 @@ def numbers(figure: Figure) -> pd.DataFrame:
     Returns
     -------
     a frame with the columns panel (its title, or its number from 1), kind ("line", "marks", "bar" or "map"), series
-    (the label, or a number within the panel), x, y and, for a map, value. The coordinates are the axes' own: a bar's x
-    and y are the middle of its far end.
+    (the label, or a number within the panel), x, y and, for a map, value. The coordinates are the axes' own, or the
+    names of the categories there; a bar's are the middle of its far end, and a line across the panel has but one.
     """
     frames = [
-        pd.DataFrame({"panel": panel, "kind": kind, "series": name, "x": x, "y": y, "value": value})
+        pd.DataFrame(
+            {
+                "panel": panel,
+                "kind": kind,
+                "series": name,
+                "x": _named(axes.xaxis, x),
+                "y": _named(axes.yaxis, y),
+                "value": value,
+            }
+        )
         for number, axes in enumerate(figure.axes, 1)
         for panel in [axes.get_title("left") or axes.get_title() or str(number)]
         for kind, name, x, y, value in _series(axes)
@@ -53,7 +62,10 @@ def numbers(figure: Figure) -> pd.DataFrame:
 
 def _series(axes: Axes) -> Iterator[tuple[str, str, ArrayLike, ArrayLike, ArrayLike]]:
     for number, line in enumerate((line for line in axes.lines if np.size(line.get_xdata())), 1):
-        yield "line", _name(line.get_label(), number), line.get_xdata(), line.get_ydata(), np.nan
+        in_x, in_y = line.get_transform().contains_branch_seperately(axes.transData)
+        x, y = line.get_xdata() if in_x else np.nan, line.get_ydata() if in_y else np.nan
+        if in_x or in_y:
+            yield "line", _name(line.get_label(), number), x, y, np.nan
     marks = [found for found in axes.collections if np.size(found.get_offsets()) and found.get_paths()]
     for number, found in enumerate((found for found in marks if found.get_array() is None), 1):
         x, y = np.asarray(found.get_offsets()).T
@@ -70,6 +82,27 @@ def _series(axes: Axes) -> Iterator[tuple[str, str, ArrayLike, ArrayLike, ArrayL
     for number, values in enumerate((values for values in maps if values.ndim == 2), 1):
         down, across = np.indices(values.shape)
         yield "map", str(number), across.ravel(), down.ravel(), values.ravel()
+
+
+def _named(axis: Axis, places: ArrayLike) -> ArrayLike:
+    """The names of places on an axis whose ticks name categories, if each place is by a tick; else the places."""
+    if not isinstance(axis.get_major_locator(), FixedLocator):
+        return places
+    ticks = axis.get_majorticklocs()
+    labels = [" ".join(label.split()) for label in axis.get_major_formatter().format_ticks(list(ticks))]
+    # "20 %", "1e-05" and "$10^{-3}$" are numbers.
+    words = re.sub(r"\$[^$]*\$|\de[-+]?\d", "", " ".join(labels))
+    if not all(labels) or not re.search(r"[^\W\d_]", words):
+        return places
+    at = np.atleast_1d(places).astype(float)
+    nearest = np.abs(np.subtract.outer(ticks, at)).argmin(axis=0)
+    # What belongs to one category may be drawn side by side.
+    room = 0.45 * np.abs(np.diff(ticks)).min(initial=1)
+    return np.array(labels)[nearest] if (np.abs(ticks[nearest] - at) < room).all() else places
+
+
+def _short(number: float | str) -> str:
+    return number if isinstance(number, str) else f"{number:.5g}".replace("nan", "")
 
 
 def _name(label: object, number: int) -> str:

@@ -1,6 +1,7 @@
 """Building the book: what is executed again and what is not, what a page shows, what fails; with tiny notebooks."""
 
 import importlib.metadata
+import re
 import shutil
 import subprocess
 import sys
@@ -52,11 +53,11 @@ def checkout(built_once, tmp_path):
     return shutil.copytree(built_once, tmp_path / "checkout")
 
 
-def write(root, name, code):
+def write(root, name, *codes):
     cells = [
         new_markdown_cell(f"# Chapter {name}"),
         new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}),
-        new_code_cell(code),
+        *map(new_code_cell, codes),
     ]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     for number, cell in enumerate(cells):
@@ -213,17 +214,20 @@ def test_a_pdf_without_latex_names_the_packages_before_anything_runs(checkout, m
 
 
 @pytest.mark.slow
-def test_the_pdf_has_every_figure_and_a_missing_one_fails(checkout):
+def test_the_pdf_has_every_figure_and_table_and_a_missing_figure_fails(checkout):
     if not all(map(shutil.which, paper.TOOLS)):
         pytest.skip("no LaTeX: apt-get install " + paper.PACKAGES)
     drawing = 'from IPython.display import {0}\n{0}(\'<svg {1}viewBox="0 0 9 9"><circle r="{2}"/></svg>\')'
     namespace = 'xmlns=\\"http://www.w3.org/2000/svg\\" '
     write(checkout, "one", drawing.format("SVG", namespace, 4))
-    write(checkout, "two", drawing.format("HTML", "", 3))
+    table = 'import pandas\npandas.DataFrame({"best_%": ["1 ± 2"] * 60}).rename_axis("α")'
+    write(checkout, "two", drawing.format("HTML", "", 3), table)
     build_book(root=checkout, pdf=True, strict=True)
     folder = checkout / "_build/latex"
     assert (folder / "jal.pdf").read_bytes().startswith(b"%PDF")
     assert len(list(folder.glob("*.pdf"))) == 3
+    assert "α & best\\_\\% \\\\\n\\midrule\n0 & 1 ± 2 \\\\" in (folder / "jal.tex").read_text()
+    assert not re.search("Missing character|Overfull", (folder / "jal.log").read_text(errors="replace"))
 
     with pytest.raises(BuildFailed, match="the PDF lacks figures of two"):
         paper.typeset(folder, {"one": [], "two": ["the checksum of another"]})

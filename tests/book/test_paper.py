@@ -4,7 +4,9 @@ import base64
 import shutil
 
 import nbformat
+import pandas as pd
 import pytest
+from IPython.core.formatters import DisplayFormatter
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from jal.book import paper
@@ -56,9 +58,58 @@ def test_tables_are_set_as_they_are_and_what_can_only_be_downloaded_is_gone():
     cells = [new_code_cell("", outputs=[table]), new_code_cell("", outputs=texts)]
     assert paper.printable(new_notebook(cells=cells)) == []
     said = cells[0].outputs[0].data["text/markdown"]
-    assert said.startswith("```{raw} latex\n\\begin{table}[H]\\resizebox{") and "text/latex" not in table.data
+    assert (
+        said.startswith("```{raw} latex\n\\begin{table}[H]\\begin{adjustbox}{")
+        and "text/latex" not in table.data
+    )
     assert cells[0].metadata.mystnb["markdown_format"] == "myst" and "mystnb" not in cells[1].metadata
     assert [output.data["text/markdown"] for output in cells[1].outputs] == [r"5 of 6 runs\_all."]
+
+
+def displayed(frame):
+    """The LaTeX of a frame or a Styler that a chapter displays."""
+    data, _ = DisplayFormatter().format(frame)
+    cell = new_code_cell("", outputs=[new_output("display_data", data=dict(data))])
+    paper.printable(new_notebook(cells=[cell]))
+    assert cell.metadata.mystnb["markdown_format"] == "myst"
+    return cell.outputs[0].data["text/markdown"].splitlines()
+
+
+def test_a_frame_becomes_a_table_whose_special_characters_are_escaped():
+    frame = pd.DataFrame({"share_%": ["1 ± 2", "−3"], "R&D": ["α [x]", "$5"]}, index=["a{}", "[b]"])
+    begun, shown = displayed(frame), displayed(frame.style)
+    assert (
+        begun[2:-3]
+        == shown[2:-3]
+        == [
+            r"\toprule",
+            r" & share\_\% & R\&D \\",
+            r"\midrule",
+            r"a\{\} & 1 ± 2 & α {[}x{]} \\",
+            r"{[}b{]} & −3 & \$5 \\",
+        ]
+    )
+    assert begun[0] == "```{raw} latex" and begun[-1] == "```"
+    assert begun[1].startswith(r"\begin{adjustbox}{max totalsize=") and begun[1].endswith(r"{tabular}{lrl}")
+
+
+def test_levels_of_rows_and_columns_span_what_they_do_on_the_screen():
+    rows = pd.MultiIndex.from_product([["one", "two"], [1, 2]], names=["data", "seed"])
+    columns = pd.MultiIndex.from_product([["sym", "asym"], ["last", "best"]])
+    assert displayed(pd.DataFrame([[1, 2, 3, 4]] * 4, rows, columns))[3:-3] == [
+        r" &  & \multicolumn{2}{c}{sym} & \multicolumn{2}{c}{asym} \\\cmidrule(lr){3-4}\cmidrule(lr){5-6}",
+        r"data & seed & last & best & last & best \\",
+        r"\midrule",
+        r"one & 1 & 1 & 2 & 3 & 4 \\",
+        r" & 2 & 1 & 2 & 3 & 4 \\",
+        r"two & 1 & 1 & 2 & 3 & 4 \\",
+        r" & 2 & 1 & 2 & 3 & 4 \\",
+    ]
+
+
+def test_long_texts_share_the_page():
+    one, three = (displayed(pd.DataFrame([["of words " * 9] * n]).style.hide())[1] for n in (1, 3))
+    assert one.count("p{18em}") == 1 and three.count("p{12em}") == 3
 
 
 @pytest.mark.skipif(shutil.which("rsvg-convert") is None, reason="no rsvg-convert")

@@ -60,6 +60,45 @@ def test_a_map_has_its_values_and_a_photograph_none():
     plt.close(figure)
 
 
+def test_categories_have_their_names_across_and_up():
+    figure, (bars, heat) = plt.subplots(1, 2)
+    bars.bar([0, 1.2], [3, 4])  # beside others
+    bars.plot([0, 0.5], [3, 3.5])
+    bars.set_xticks([0, 1], ["CE", "JAL\nCE"])
+    heat.imshow([[1.0, 2.0]])
+    heat.set_yticks([0], ["cat"])
+    found = numbers(figure)
+    assert found[["x", "y"]].to_numpy().tolist() == [
+        [0, 3],  # between two names there is none
+        [0.5, 3.5],
+        ["CE", 3],
+        ["JAL CE", 4],
+        [0, "cat"],
+        [1, "cat"],
+    ]
+    saved = base64.b64decode(re.search(r"base64,([^\"]+)", as_csv(figure, "a.csv").html)[1]).decode()
+    assert "bar,1,JAL CE,4," in saved and "map,1,1,cat,2" in saved
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("labels", [["0.1", "0.2"], ["10 %", "20 %"], ["1e-1", "$2\\cdot 10^{-1}$"]])
+def test_ticks_whose_text_is_a_number_leave_numbers(labels):
+    figure, axes = plt.subplots()
+    axes.plot([0.1, 0.2], [1, 2])
+    axes.set_xticks([0.1, 0.2], labels)
+    assert numbers(figure)["x"].tolist() == [0.1, 0.2]
+    plt.close(figure)
+
+
+def test_a_line_across_the_panel_is_at_no_category():
+    figure, axes = plt.subplots()
+    axes.axvline(3)
+    axes.set_yticks([0, 1], ["CE", "JAL"])
+    found = numbers(figure)
+    assert found["x"].tolist() == [3, 3] and found["y"].isna().all()
+    plt.close(figure)
+
+
 def test_the_link_saves_them(figure):
     data = re.search(
         r'download="curves.csv" href="data:text/csv;base64,([^"]+)"', as_csv(figure, "curves.csv").html
