@@ -31,6 +31,19 @@ def cifar_labels() -> Callable[[str], np.ndarray]:
     return read
 
 
+@pytest.fixture
+def jal(capsys):
+    """The command line, called in this process: jal("threshold", ...) is the exit code, what it printed, its errors."""
+    from jal.__main__ import main
+
+    def call(*arguments):
+        code = main(arguments)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
 @pytest.fixture(scope="module")
 def local_cluster():
     """The address of dask's own cluster, in this process."""

@@ -8,19 +8,8 @@ import sys
 
 import pytest
 
-from jal.__main__ import main
 from jal.cli.options import named_values
 from jal.errors import InputError
-
-
-@pytest.fixture
-def jal(capsys):
-    def call(*arguments):
-        code = main(arguments)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 def test_threshold(jal):
@@ -74,7 +63,7 @@ def test_threshold_from_a_file_and_as_json(jal, tmp_path):
         ("status digitz", "did you mean 'digits'"),
         ("train --dataset clothing1m --loss CE", "clothing1m"),
         ("train --dataset digits --loss CE -r seed=3", "unknown field of recipe 'seed'"),
-        ("train --dataset digits --loss CE --data-root /nowhere --device cuda:9", "cuda:9"),
+        ("train --dataset digits --loss CE --data-root /nowhere --again --device cuda:9", "cuda:9"),
         ("run no_such_notebook", "no_such_notebook"),
         ("book --profile quik", "did you mean 'quick'"),
     ],

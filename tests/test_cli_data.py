@@ -6,17 +6,6 @@ import numpy as np
 import pytest
 
 from jal import datasets, noise
-from jal.__main__ import main
-
-
-@pytest.fixture
-def jal(capsys):
-    def call(*arguments):
-        code = main(arguments)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 @pytest.fixture(autouse=True)
