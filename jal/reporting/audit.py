@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from jal.datasets.large.known import PUBLISHED
 from jal.losses import build
 from jal.reporting.claims import JAL
-from jal.reporting.comparison import condition
+from jal.reporting.comparison import accuracies
 from jal.reporting.figures import FAINT, INK, PALETTE
-from jal.reporting.noise_reports import DATASETS, Reports
+from jal.reporting.noise_reports import Reports
 from jal.reporting.noise_text import percent
 from jal.reporting.reported import reported
-from jal.reporting.setup import power_of_ten
+from jal.reporting.setup import DATASETS, power_of_ten
+from jal.reporting.single_runs import steps
 from jal.reporting.wording import listed, signed
 from jal.theory import is_asymmetric
 
@@ -41,26 +42,9 @@ TEST_SETS = {
 LOG10_OF_1E_4 = -4.0
 """What Table 8 prints for A."""
 
-_NAMES = {
-    "cifar10": "CIFAR-10",
-    "cifar100": "CIFAR-100",
-    "webvision": "WebVision",
-    "clothing1m": "Clothing1M",
-}
 _MARKERS = {"symmetric": "o", "asymmetric": "D", "instance pdn": "s", "instance fixed": "^"}
 
 # Numbers
-
-
-def accuracies(table: int, root: str | Path | None = None) -> pd.DataFrame:
-    """A table of the paper that has accuracies, with `condition`: what each cell is about, but for the loss."""
-    frame = reported(table, root)
-    keys = [key for key in ("test_set", "noise", "variant", "rate") if key in frame]
-    places = frame[keys].astype(object).where(frame[keys].notna(), None).to_dict("records")
-    frame["condition"] = [
-        condition(dataset, **place) for dataset, place in zip(frame["dataset"], places, strict=True)
-    ]
-    return frame
 
 
 def repeated(root: str | Path | None = None) -> pd.DataFrame:
@@ -114,9 +98,7 @@ def single_runs(root: str | Path | None = None) -> pd.DataFrame:
     for test_set, cells in reported(6, root).groupby("test_set", sort=False):
         name, split = TEST_SETS[str(test_set)]
         images = PUBLISHED[split]
-        one, three = _printed(images), _printed(3 * images)
-        fit = int(cells["mean"].round(2).isin(one).sum())
-        rows[name] = images, 100 / images, len(cells), fit, (len(one) / len(three)) ** len(cells)
+        rows[name] = images, 100 / images, len(cells), *steps(cells["mean"], images)
     return pd.DataFrame.from_dict(rows, orient="index", columns=["images", "step", "cells", "fit", "chance"])
 
 
@@ -135,31 +117,6 @@ def said_of_single_runs(frame: pd.DataFrame) -> str:
     if len(silent):
         text += f" On {listed(silent.index)} an image is less than the last printed digit, and nothing can be told."
     return text
-
-
-def _printed(answers: int) -> set[float]:
-    """Every accuracy that so many answers can have, in per cent with two decimals."""
-    return set((100 * np.arange(answers + 1) / answers).round(2).tolist())
-
-
-def secondary(root: str | Path | None = None) -> pd.DataFrame:
-    """JAL's accuracies on CIFAR-100 that only a secondary source has, beside the best other loss of Table 3.
-
-    Returns
-    -------
-    a frame with the columns condition, loss (missing where the source does not say which), mean, best other, its
-    mean, and lead: by how many points JAL is above it.
-    """
-    paper = accuracies(3, root).dropna(subset=["mean"])
-    others = paper[~paper["loss"].isin(JAL)]
-    rows = []
-    for one in reported("secondary", root).itertuples():
-        where = condition(one.dataset, noise=one.noise, rate=one.rate)
-        column = others[others["condition"] == where].sort_values("mean")
-        best = column.iloc[-1]
-        loss = "not said" if pd.isna(one.loss) else one.loss
-        rows.append((where, loss, one.mean, best["loss"], best["mean"], one.mean - best["mean"]))
-    return pd.DataFrame(rows, columns=["condition", "loss", "mean", "best other", "its mean", "lead"])
 
 
 # Rankings
@@ -181,7 +138,7 @@ def ranks(root: str | Path | None = None) -> pd.DataFrame:
             dataset = column["dataset"].iloc[0]
             if table == 3 and dataset == "cifar100":
                 continue
-            images = {5: "CIFAR-N", 6: "large images"}.get(table, _NAMES[dataset])
+            images = {5: "CIFAR-N", 6: "large images"}.get(table, DATASETS[dataset])
             place = column.set_index("loss")["mean"].rank(ascending=False, method="min")
             columns[table, images, _short(str(where), table)] = place.reindex(losses)
     return pd.DataFrame(columns, index=pd.Index(losses, name="loss"))
@@ -191,9 +148,9 @@ def _short(where: str, table: int) -> str:
     """A column's label within its table."""
     dataset, _, noise = where.partition(" ")
     if table == 6:
-        return "ILSVRC12" if noise else _NAMES[dataset]
+        return "ILSVRC12" if noise else DATASETS[dataset]
     if table == 5:
-        return noise.replace("human", _NAMES[dataset].removeprefix("CIFAR-") + "N")
+        return noise.replace("human", DATASETS[dataset].removeprefix("CIFAR-") + "N")
     return noise.replace("asymmetric", "asym.").replace("symmetric", "sym.").replace("instance ", "")
 
 
@@ -409,7 +366,7 @@ def said_of_fixed(reports: Reports) -> str:
 
 
 def said_of_leads(frame: pd.DataFrame) -> str:
-    """`secondary` in a sentence: where JAL leads, by how much, and where it does not."""
+    """`jal.reporting.benchmark_text.secondary` in a sentence: where JAL leads, by how much, and where it does not."""
     ahead, behind = frame[frame["lead"] > 0], frame[frame["lead"] <= 0]
     text = f"Of {len(frame)} values {len(ahead)} are above every other loss of Table 3"
     if len(ahead):

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from jal.errors import InputError
-from jal.reporting.benchmark_text import Columns, columns_of
-from jal.reporting.claims import JAL, Summary, lead, top_two
+from jal.reporting.benchmark_text import columns_of
+from jal.reporting.claims import JAL, Columns, Summary, over_others, top_two
 from jal.reporting.figures import INK, LINES, PALETTE, line
 from jal.reporting.noise_reports import DATASETS
-from jal.reporting.panels import ACROSS, panels
+from jal.reporting.panels import ACROSS, legend, panels
 
 Reach = Callable[[str, Summary], float | None]
 """Half the length of an error bar, by the column's label and the value; None for no bar."""
@@ -47,7 +47,7 @@ def accuracy_by_rate(
     columns = columns_of(frame, side)
     kinds = list(dict.fromkeys(name.partition(" ")[0] for name in columns if " " in name))
     there = list(dict.fromkeys(loss for column in columns.values() for loss in column))
-    shown = [loss for loss in losses or there if loss in there]
+    looks = _looks([loss for loss in losses or there if loss in there], 4)
     if not kinds or not any(columns.values()):
         raise InputError(f"no {side} accuracy at any noise rate: take another grid, or the other side")
     figure, used = panels(kinds, "nominal noise rate", "test accuracy [%]", share=False)
@@ -56,24 +56,26 @@ def accuracy_by_rate(
     for axes, kind in zip(used, kinds, strict=True):
         rates = {0.0: "clean"} if "clean" in columns else {}
         rates |= {float(name.split()[1]): name for name in columns if name.startswith(f"{kind} ")}
-        for order, loss in enumerate(shown):
+        for loss, look in looks.items():
             points = [(rate, columns[name][loss]) for rate, name in rates.items() if loss in columns[name]]
             axes.errorbar(
                 [rate for rate, _ in points],
                 [found.mean for _, found in points],
                 [found.std or 0.0 for _, found in points],
-                **line(loss, order),
-                marker=_MARKERS[order % len(_MARKERS)],
-                markersize=4,
+                **look,
                 capsize=2,
             )
         axes.set_xticks(list(rates))
-    handles = [
-        Line2D([], [], label=loss, marker=_MARKERS[order % len(_MARKERS)], markersize=4, **line(loss, order))
-        for order, loss in enumerate(shown)
-    ]
-    figure.legend(handles=handles, loc="outside right upper")
+    legend(figure, looks)
     return figure
+
+
+def _looks(losses: Sequence[str], size: float) -> dict[str, dict[str, Any]]:
+    """The line of each loss, with a mark of its own."""
+    return {
+        loss: {**line(loss, order), "marker": _MARKERS[order % len(_MARKERS)], "markersize": size}
+        for order, loss in enumerate(losses)
+    }
 
 
 def _deviation(column: str, found: Summary) -> float | None:
@@ -149,11 +151,7 @@ def leads(columns: Columns, losses: Sequence[str] = JAL) -> Figure:
     InputError
         where no column has both.
     """
-    found = {
-        name: one
-        for name, column in columns.items()
-        if (one := lead(column, losses, [loss for loss in column if loss not in losses]))
-    }
+    found = over_others(columns, losses)
     if not found:
         raise InputError(f"no column has both {' or '.join(losses)} and another loss: nothing leads")
     largest = max(1.0, *(abs(one.points) for one in found.values()))
@@ -198,27 +196,24 @@ def people_beside_symmetric(frame: pd.DataFrame, losses: Sequence[str]) -> Figur
     datasets = list(dict.fromkeys(frame["dataset"]))
     titles = [f"{DATASETS[dataset]} and {DATASETS[dataset]}N" for dataset in datasets]
     figure, used = panels(titles, "labels wrong [%]", "test accuracy [%]", share=False)
+    looks = _looks(losses, 6)
     for axes, dataset in zip(used, datasets, strict=True):
         here = frame[frame["dataset"].eq(dataset)]
-        for order, loss in enumerate(losses):
-            mine, look = here[here["loss"].eq(loss)], line(loss, order)
+        for loss, look in looks.items():
+            mine = here[here["loss"].eq(loss)]
             lines, marks = mine[mine["noise"].eq("symmetric")], mine[mine["noise"].ne("symmetric")]
             lines = lines.sort_values("rate")
-            axes.plot(100 * lines["rate"], lines["mean"], **look)
+            axes.plot(100 * lines["rate"], lines["mean"], **look | {"marker": ""})
             axes.plot(
                 100 * marks["rate"],
                 marks["mean"],
-                _MARKERS[order % len(_MARKERS)],
+                look["marker"],
                 color=look["color"],
                 markersize=7,
                 markeredgecolor="white",
             )
         _name(axes, here)
-    handles = [
-        Line2D([], [], label=loss, marker=_MARKERS[order % len(_MARKERS)], markersize=6, **line(loss, order))
-        for order, loss in enumerate(losses)
-    ]
-    figure.legend(handles=handles, loc="outside right upper")
+    legend(figure, looks)
     return figure
 
 

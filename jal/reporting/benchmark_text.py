@@ -12,15 +12,24 @@ import numpy as np
 import pandas as pd
 
 from jal.errors import unknown
-from jal.reporting.claims import CLAIMS, JAL, Claim, Column, Gain, Summary, judge, lead, top_two
-from jal.reporting.comparison import Cell
+from jal.reporting.claims import (
+    CLAIMS,
+    JAL,
+    Claim,
+    Columns,
+    Gain,
+    Summary,
+    by_column,
+    judge,
+    over_others,
+    reported_columns,
+    top_two,
+)
+from jal.reporting.comparison import Cell, accuracies
 from jal.reporting.noise_reports import DATASETS, Kept, Reports
 from jal.reporting.noise_text import number, percent
-from jal.reporting.reported import cell, reported
+from jal.reporting.reported import reported
 from jal.reporting.wording import listed, signed
-
-Columns = Mapping[str, Column]
-"""A table's columns by their labels, each with the losses that are there."""
 
 _SIDES = {"reported": ("reported_mean", "reported_std", "reported_n"), "measured": ("mean", "std", "n")}
 
@@ -42,12 +51,7 @@ def columns_of(frame: pd.DataFrame, side: str = "reported") -> dict[str, dict[st
     """
     if side not in _SIDES:
         raise unknown("side", side, _SIDES)
-    columns: dict[str, dict[str, Summary]] = {name: {} for name in frame["column"]}
-    for row in frame.astype(object).to_dict("records"):
-        mean, std, n = (None if pd.isna(row[key]) else row[key] for key in _SIDES[side])
-        if mean is not None:
-            columns[row["column"]][row["row"]] = Summary(mean, std, n)
-    return columns
+    return by_column(frame, "column", "row", _SIDES[side])
 
 
 def places(columns: Columns) -> pd.DataFrame:
@@ -92,11 +96,7 @@ def said_of_places(columns: Columns, losses: Sequence[str] = JAL) -> str:
 
 def said_of_leads(columns: Columns, losses: Sequence[str] = JAL) -> str:
     """How often the best of some losses leads all others, and by how much; in two sentences."""
-    found = {
-        name: one
-        for name, column in columns.items()
-        if (one := lead(column, losses, [loss for loss in column if loss not in losses]))
-    }
+    found = over_others(columns, losses)
     if not found:
         return f"No column has both {' or '.join(losses)} and another loss, so nothing leads."
     ahead = [one for one in found.values() if one.points > 0]
@@ -173,8 +173,26 @@ def elsewhere(cells: Iterable[Cell], grid: str = "table3-cifar10") -> str:
     return "\n".join(lines)
 
 
+def secondary(root: str | Path | None = None) -> pd.DataFrame:
+    """JAL's accuracies on CIFAR-100 that only a secondary source has, beside the best other loss of Table 3.
+
+    Returns
+    -------
+    a frame with the columns condition, loss ("not said" where the source does not name the row), mean, best other, its
+    mean, and lead: by how many points JAL is above it.
+    """
+    paper = reported_columns(3, root)
+    rows = []
+    for one in accuracies("secondary", root).itertuples():
+        others = {loss: found.mean for loss, found in paper[one.condition].items() if loss not in JAL}
+        best = max(others, key=others.__getitem__)
+        loss = "not said" if pd.isna(one.loss) else one.loss
+        rows.append((one.condition, loss, one.mean, best, others[best], one.mean - others[best]))
+    return pd.DataFrame(rows, columns=["condition", "loss", "mean", "best other", "its mean", "lead"])
+
+
 def second_hand(root: str | Path | None = None) -> pd.DataFrame:
-    """JAL on CIFAR-100 as a secondary source has it, beside the best other loss of Table 3.
+    """`secondary` as text, a row for each noise.
 
     The two stand apart from the paper's cells: they are means without a deviation, second hand and not checked.
 
@@ -183,27 +201,17 @@ def second_hand(root: str | Path | None = None) -> pd.DataFrame:
     a frame of text by noise, in the order of the source: JAL-CE, JAL-FL, "JAL, row not named", "best other loss" as
     the paper reports it, and the difference of the better JAL from it.
     """
-    rows: dict[str, dict[str, str]] = {}
-    source = reported("secondary", root)
-    for (noise, rate), found in source.groupby(["noise", "rate"], sort=False):
-        means = {
-            "JAL, row not named" if pd.isna(loss) else str(loss): float(mean)
-            for loss, mean in zip(found["loss"], found["mean"], strict=True)
+    rows = {}
+    for where, found in secondary(root).groupby("condition", sort=False):
+        best = found.iloc[0]
+        rows[where.partition(" ")[2]] = {
+            **dict(zip(found["loss"], found["mean"].map("{:.2f}".format), strict=True)),
+            "best other loss": f"{best['best other']} {best['its mean']:.2f}",
+            "difference": signed(found["lead"].max(), 2),
         }
-        paper = reported(3, root)
-        losses = paper.loc[paper["dataset"].eq("cifar100"), "loss"].unique()
-        others = {loss: cell(3, "cifar100", noise, rate, loss, root=root) for loss in losses}
-        best, value = max(
-            ((loss, one.mean) for loss, one in others.items() if one and loss not in JAL),
-            key=lambda pair: pair[1],
-        )
-        rows[f"{noise} {rate:g}"] = {
-            **{name: f"{mean:.2f}" for name, mean in means.items()},
-            "best other loss": f"{best} {value:.2f}",
-            "difference": signed(max(means.values()) - value, 2),
-        }
-    names = [*JAL, "JAL, row not named", "best other loss", "difference"]
-    return pd.DataFrame.from_dict(rows, orient="index").reindex(columns=names).fillna("")
+    names = [*JAL, "not said", "best other loss", "difference"]
+    table = pd.DataFrame.from_dict(rows, orient="index").reindex(columns=names).fillna("")
+    return table.rename(columns={"not said": "JAL, row not named"})
 
 
 def said_of_ends(ends: pd.DataFrame, near: float = 1.0) -> str:

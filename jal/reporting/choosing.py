@@ -11,17 +11,14 @@ import pandas as pd
 import torch
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from jal.errors import InputError
 from jal.losses import build
-from jal.losses.loss import Loss
 from jal.noise import Transition, report
 from jal.noise.estimate import SmallestA, smallest_a
 from jal.reporting.figures import DASHES, INK, PALETTE
+from jal.reporting.studies.start import logit_slopes
 from jal.theory import margin, minimum_a
-
-Floats = NDArray[np.float64]
 
 LIST = (5.0, 10.0, 20.0, 30.0)
 """The `a` from which the paper chooses (Supplementary B.1)."""
@@ -176,22 +173,13 @@ def crossover(a: float, beta: float, alpha: float, K: int) -> float:
 
     The gradient is that with respect to the label's logit.
     """
-    p = torch.logspace(-8, 0, 1201, dtype=torch.float64)[:-1]
-    nce = alpha * _slopes(build("NCE", None), p, K)
-    amse = beta * _slopes(build("AMSE", None, a=a), p, K)
+    p = torch.logspace(-8, 0, 1201, dtype=torch.float64)[:-1].numpy()
+    nce = alpha * np.abs(logit_slopes(build("NCE", None), p, K))
+    amse = beta * np.abs(logit_slopes(build("AMSE", None, a=a), p, K))
     louder = np.flatnonzero(nce >= amse)
     # From the top down: at the vertex NCE may win again, by an ever smaller gradient.
-    below = louder[p.numpy()[louder] < 0.5]
+    below = louder[p[louder] < 0.5]
     return float(p[below[-1]]) if len(below) else math.nan
-
-
-def _slopes(loss: Loss, p: torch.Tensor, K: int) -> Floats:
-    others = ((1 - p) / (K - 1)).log()
-    logits = torch.stack([p.log(), *[others] * (K - 1)], dim=1).requires_grad_()
-    loss.all_labels(logits)[:, 0].sum().backward()  # type: ignore[no-untyped-call]
-    assert logits.grad is not None
-    slopes: Floats = logits.grad[:, 0].abs().numpy()
-    return slopes
 
 
 def two_costs(

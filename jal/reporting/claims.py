@@ -10,8 +10,7 @@ from statistics import fmean, stdev
 import pandas as pd
 
 from jal.errors import unknown
-from jal.reporting.comparison import Cell, condition
-from jal.reporting.reported import reported
+from jal.reporting.comparison import Cell, accuracies
 from jal.reporting.verdict import welch
 
 JAL = ("JAL-CE", "JAL-FL")
@@ -25,9 +24,42 @@ class Summary:
     std: float | None
     n: int | None
 
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Summary:
+        """Of some runs, one at least."""
+        return cls(fmean(values), stdev(values) if len(values) > 1 else None, len(values))
+
 
 Column = Mapping[str, Summary]
 """The losses under one noise."""
+
+Columns = Mapping[str, Column]
+"""A table's columns by their labels, each with the losses that are there."""
+
+
+def by_column(
+    frame: pd.DataFrame, column: str, row: str, values: Sequence[str] = ("mean", "std", "n")
+) -> dict[str, dict[str, Summary]]:
+    """The summaries that a frame holds, by the labels of column and row; without the cells that are empty there.
+
+    Parameters
+    ----------
+    column, row, values
+        which of the frame's columns have the labels, and mean, deviation and number of runs.
+    """
+    columns: dict[str, dict[str, Summary]] = {name: {} for name in frame[column]}
+    for at, name, mean, *rest in frame[[column, row, *values]].astype(object).itertuples(index=False):
+        if not pd.isna(mean):
+            columns[at][name] = Summary(mean, *(None if pd.isna(value) else value for value in rest))
+    return columns
+
+
+def reported_columns(
+    table: int, root: str | Path | None = None, dataset: str | None = None
+) -> dict[str, dict[str, Summary]]:
+    """A table of the paper, or what it has of one dataset, by condition and loss."""
+    frame = accuracies(table, root)
+    return by_column(frame if dataset is None else frame[frame["dataset"].eq(dataset)], "condition", "loss")
 
 
 def top_two(column: Column) -> tuple[str, ...]:
@@ -65,6 +97,15 @@ def lead(column: Column, losses: Iterable[str], over: Iterable[str]) -> Lead | N
     if a.std is not None and a.n is not None and b.std is not None and b.n is not None:
         interval = welch(a.mean, a.std, a.n, b.mean, b.std, b.n).interval()
     return Lead(best, second, a.mean - b.mean, interval)
+
+
+def over_others(columns: Columns, losses: Sequence[str] = JAL) -> dict[str, Lead]:
+    """The best of some losses against the best of all others, in each column that has both."""
+    return {
+        name: found
+        for name, column in columns.items()
+        if (found := lead(column, losses, [loss for loss in column if loss not in losses]))
+    }
 
 
 @dataclass(frozen=True)
@@ -249,7 +290,7 @@ def claims(
     """
     rows = []
     for claim in which:
-        paper = _paper(claim.table, root)
+        paper = reported_columns(claim.table, root)
         for name in claim.conditions:
             if name not in paper:
                 raise unknown(f"condition of table {claim.table}", name, paper)
@@ -320,23 +361,10 @@ def _in_words(claim: Claim) -> str:
     return f"{claim.test}, {scope}" if many > 1 else f"{claim.test}, {claim.conditions[0]}"
 
 
-def _paper(table: int, root: str | Path | None) -> dict[str, dict[str, Summary]]:
-    columns: dict[str, dict[str, Summary]] = {}
-    frame = reported(table, root).astype(object)
-    for row in frame.where(frame.notna(), None).to_dict("records"):
-        place = {key: row.get(key) for key in ("test_set", "noise", "variant", "rate")}
-        column = columns.setdefault(condition(row["dataset"], **place), {})
-        if row["mean"] is not None:
-            column[row["loss"]] = Summary(row["mean"], row["std"], row["n"])
-    return columns
-
-
 def _columns(cells: Iterable[Cell]) -> dict[str, dict[str, Summary]]:
     """The measured values, by condition and loss."""
     columns: dict[str, dict[str, Summary]] = {}
     for cell in cells:
-        n = len(cell.measured)
-        if n:
-            spread = stdev(cell.measured) if n > 1 else None
-            columns.setdefault(cell.condition, {})[cell.row] = Summary(fmean(cell.measured), spread, n)
+        if cell.measured:
+            columns.setdefault(cell.condition, {})[cell.row] = Summary.of(cell.measured)
     return columns

@@ -16,8 +16,9 @@ import pandas as pd
 from jal.errors import InputError
 from jal.experiments.grids import Grid
 from jal.experiments.record import Record
-from jal.experiments.store import Store, stored
-from jal.reporting.reported import Reported, cell
+from jal.experiments.store import Store
+from jal.reporting.records import read
+from jal.reporting.reported import Reported, cell, reported
 from jal.reporting.tables import Value, last_accuracy
 from jal.reporting.verdict import TESTED, Power, compare, power
 
@@ -78,15 +79,10 @@ def cells_of(
         what of a Record; if left out the last epoch's accuracy on the test set that the column shows.
     """
     lookup = in_paper(grid) if lookup is None else lookup
-    seeds = None if seeds is None else tuple(seeds)
     cells = []
-    for row, column in ((row, column) for row in grid.rows for column in grid.columns):
-        if (row, column) not in grid.cells:
-            continue
-        take = value or _accuracy_on(grid.test_sets.get(column))
-        records = (stored(run, stores) for run in grid.runs((row, column), seeds))
-        values = (take(record) for record in records if record is not None)
-        measured = tuple(value for value in values if value is not None)
+    for (row, column), runs in read(grid, stores, seeds).cells.items():
+        values = map(value or _accuracy_on(grid.test_sets.get(column)), runs.values())
+        measured = tuple(accuracy for accuracy in values if accuracy is not None)
         words = _place(grid, row, column)
         cells.append(Cell(row, column, lookup(row, column), measured, condition(*words.values())))
     return cells
@@ -143,6 +139,17 @@ def condition(
     other = None if test_set == dataset else test_set
     words = (dataset, other, noise, variant, None if rate is None else f"{rate:g}")
     return " ".join(word for word in words if word)
+
+
+def accuracies(table: str | int, root: str | Path | None = None) -> pd.DataFrame:
+    """A table of the paper that has accuracies, with `condition`: what each cell is about, but for the loss."""
+    frame = reported(table, root)
+    keys = [key for key in ("test_set", "noise", "variant", "rate") if key in frame]
+    places = frame[keys].astype(object).where(frame[keys].notna(), None).to_dict("records")
+    frame["condition"] = [
+        condition(dataset, **place) for dataset, place in zip(frame["dataset"], places, strict=True)
+    ]
+    return frame
 
 
 def comparison(cells: Iterable[Cell]) -> pd.DataFrame:

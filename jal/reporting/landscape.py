@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +10,9 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from jal.checkout import find_root
 from jal.errors import InputError, unknown
 from jal.reporting.figures import INK, PALETTE
-from jal.reporting.reported import reported
+from jal.reporting.reported import read_file, reported
 from jal.reporting.wording import listed, number
 
 SOURCES = {
@@ -34,7 +31,6 @@ KINDS = ("loss", "regulariser", "two networks", "semi-supervised")
 EPOCHS = ("last", "last ten", "noisy validation", "held out", "best", "not stated")
 """Which epoch's accuracy is reported; "best" is chosen on the test set itself."""
 
-_TYPES = {"rate": "float64", "accuracy": "float64", "std": "float64", "n": "Int64", "epochs": "Int64"}
 _KIND_COLOURS = dict(zip(KINDS, (PALETTE[0], PALETTE[4], PALETTE[2], PALETTE[3]), strict=True))
 _EPOCH_MARKS = dict(zip(EPOCHS, ("o", "s", "v", "D", "^", "x"), strict=True))
 
@@ -53,7 +49,10 @@ def landscape(root: str | Path | None = None) -> pd.DataFrame:
     InputError
         without a checkout, and for a file that cannot be read.
     """
-    return _read(find_root(root) / "data" / "reported" / "landscape.csv").copy()
+    frame = read_file("landscape", root)
+    if not np.isfinite(frame["accuracy"]).all():
+        raise InputError("landscape.csv has a row without an accuracy: restore it with git checkout")
+    return frame
 
 
 def with_the_paper(losses: tuple[str, ...] = ("CE", "NCE+RCE", "JAL-CE")) -> pd.DataFrame:
@@ -227,16 +226,3 @@ def _short(source: str, epoch: str, where: str) -> str:
 def _epoch(epoch: str) -> str:
     words = {"noisy validation": "epoch chosen by noisy labels", "not stated": "epoch not stated"}
     return words.get(epoch, f"{epoch} epochs" if epoch == "last ten" else f"{epoch} epoch")
-
-
-@cache
-def _read(file: Path) -> pd.DataFrame:
-    try:
-        frame = pd.read_csv(
-            file, dtype=defaultdict(lambda: "string", _TYPES), keep_default_na=False, na_values=[""]
-        )
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {file} ({error}): restore it with git checkout") from None
-    if not np.isfinite(frame["accuracy"]).all():
-        raise InputError(f"{file} has a row without an accuracy: restore it with git checkout")
-    return frame

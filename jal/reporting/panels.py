@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 ACROSS = 3
 
@@ -34,3 +36,9 @@ def panels(titles: Sequence[str], xlabel: str, ylabel: str, share: bool = True) 
             axes.set_xlabel(xlabel)
             axes.tick_params(labelbottom=True)
     return figure, used
+
+
+def legend(figure: Figure, looks: Mapping[str, Mapping[str, Any]]) -> None:
+    """One legend for all panels, at their right: lines by their names, as matplotlib takes them."""
+    handles = [Line2D([], [], label=name, **look) for name, look in looks.items()]
+    figure.legend(handles=handles, loc="outside right upper")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -182,10 +181,8 @@ def measured_side(found: GridRecords, value: Value = last_accuracy) -> dict[str,
     """
     side: dict[str, dict[str, Summary]] = {}
     for row, column in found.cells:
-        values = found.values(row, column, value)
-        if values:
-            spread = stdev(values) if len(values) > 1 else None
-            side.setdefault(column, {})[row] = Summary(fmean(values), spread, len(values))
+        if values := found.values(row, column, value):
+            side.setdefault(column, {})[row] = Summary.of(values)
     return side
 
 
@@ -355,13 +352,10 @@ def attention(
     -------
     (N,) float64
     """
-    import torch
+    from jal.reporting.studies.start import logit_slopes
 
-    own = torch.as_tensor(np.asarray(p_y), dtype=torch.float64)[:, None]
-    others = ((1 - own) / (classes - 1)).log().expand(-1, classes - 1)
-    logits = torch.cat([own.log(), others], 1).requires_grad_()
-    (slope,) = torch.autograd.grad(loss.all_labels(logits)[:, 0].sum(), logits)
-    relative: NDArray[np.float64] = (slope[:, 0].abs() / (own * (1 - own))[:, 0]).numpy()
+    own = np.asarray(p_y, np.float64)
+    relative: NDArray[np.float64] = np.abs(logit_slopes(loss, own, classes)) / (own * (1 - own))
     return relative
 
 

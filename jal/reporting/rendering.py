@@ -22,6 +22,7 @@ from jal.reporting.cell_runs import HINT, CellRuns
 from jal.reporting.figures import INK
 from jal.reporting.records import GridRecords
 from jal.reporting.verdict import Word
+from jal.reporting.wording import plus_minus, signed, with_interval
 
 SIDES = ("reported", "measured")
 
@@ -215,8 +216,8 @@ def _html_entry(cell: Any, runs: CellRuns | None) -> str:
                 text = runs.button(cell.row, cell.column, text)
             lines.append(f'<div class="jal-{side}">{text}</div>')
     if not math.isnan(cell.difference):
-        interval = "" if math.isnan(cell.low) else f" [{_signed(cell.low)}, {_signed(cell.high)}]"
-        lines.append(f'<div class="jal-difference">{_signed(cell.difference)}{interval}</div>')
+        gap = with_interval(cell.difference, cell.low, cell.high, 2)
+        lines.append(f'<div class="jal-difference">{gap}</div>')
     mark = f'<span aria-hidden="true">{MARKS[cell.verdict]}</span>'
     lines.append(f'<div class="jal-verdict">{mark} {cell.verdict}</div>')
     return f'<td class="jal-{cell.verdict.replace(" ", "-")}">{"".join(lines)}</td>'
@@ -266,7 +267,7 @@ def draw_cells(axes: Axes, frame: pd.DataFrame, limit: float = 5.0, size: float 
             look = {"facecolor": face, "edgecolor": "white"}
             # Where black and white are equally far from it, 4.6 : 1.
             ink = "black" if _luminance(face) > 0.179 else "white"
-            text = f"{_signed(cell.difference, 1)} {text}"
+            text = f"{signed(cell.difference)} {text}"
         axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, linewidth=0.8, **look))
         axes.text(x, y, text, ha="center", va="center", color=ink, fontsize=size)
     axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(rows) - 0.5, -0.5))
@@ -310,13 +311,7 @@ def _places(frame: pd.DataFrame, mean: str) -> dict[tuple[str, str], int]:
 
 
 def _value(cell: Any, side: str) -> str:
-    mean, std = getattr(cell, _MEANS[side]), getattr(cell, _STDS[side])
-    return f"{mean:.2f}" + ("" if math.isnan(std) else f" ± {std:.2f}")
-
-
-def _signed(value: float, decimals: int = 2) -> str:
-    text = f"{value:+.{decimals}f}"
-    return text.replace("-", "−") if float(text) else text.lstrip("+-")
+    return plus_minus(getattr(cell, _MEANS[side]), getattr(cell, _STDS[side]), 2)
 
 
 def _luminance(colour: Sequence[float]) -> float:

@@ -15,8 +15,8 @@ from jal.errors import InputError, unknown
 TABLES = (*(f"table{number}" for number in range(1, 9)), "secondary")
 """The paper's tables, and what a secondary source gives of the cells that Table 3 lacks here."""
 
-_TYPES = {"table": "int64", "n": "Int64"} | dict.fromkeys(
-    ("rate", "alpha", "beta", "mean", "std", "value"), "float64"
+_TYPES = {"table": "int64", "n": "Int64", "epochs": "Int64"} | dict.fromkeys(
+    ("rate", "alpha", "beta", "mean", "std", "value", "accuracy"), "float64"
 )
 _VALUES = ("table", "mean", "std", "n", "label")
 
@@ -61,6 +61,17 @@ def reported(table: str | int, root: str | Path | None = None) -> pd.DataFrame:
     name = f"table{table}" if str(table).isdecimal() else str(table)
     if name not in TABLES:
         raise unknown("table of the paper", table, TABLES)
+    return read_file(name, root)
+
+
+def read_file(name: str, root: str | Path | None = None) -> pd.DataFrame:
+    """A file of `data/reported`, with the types of its columns.
+
+    Raises
+    ------
+    InputError
+        without a checkout, and for a file that cannot be read.
+    """
     return _read(find_root(root) / "data" / "reported" / f"{name}.csv").copy()
 
 
@@ -138,5 +149,5 @@ def _read(file: Path) -> pd.DataFrame:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "; ".join(str(error).splitlines())
         raise InputError(
-            f"cannot read the paper's numbers from {file} ({reason}): restore it with git checkout"
+            f"cannot read the reported numbers from {file} ({reason}): restore it with git checkout"
         ) from None

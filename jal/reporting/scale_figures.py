@@ -9,13 +9,13 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from jal.errors import unknown
 from jal.experiments.record import Record
 from jal.reporting.claims import Summary
 from jal.reporting.figures import DASHES, FAINT, INK, LINES, QUANTITIES, curve, line
+from jal.reporting.panels import legend
 from jal.reporting.records import GridRecords
 
 Look = Mapping[str, Any]
@@ -97,7 +97,7 @@ def curves(
                 axes.set_xlabel("epoch")
             for row in rows:
                 curve(axes, found.runs(row, column).values(), quantity, drawn[row])
-    _legend(figure, {row: drawn[row] for row in rows})
+    legend(figure, {row: drawn[row] for row in rows})
     return figure
 
 
@@ -129,7 +129,7 @@ def plane(sides: Mapping[str, GridRecords], columns: Sequence[str]) -> Figure:
                 if runs:
                     wrong, right = (_mean(runs, name) for name in ("memorised", "clean_accuracy"))
                     axes.plot(wrong, right, markevery=[-1], **looks[row])
-    _legend(figure, looks)
+    legend(figure, looks)
     return figure
 
 
@@ -180,7 +180,7 @@ def against(
         for name, bound in (thresholds or {}).items():
             plain = {key: looks[name][key] for key in ("color", "linestyle") if key in looks[name]}
             axes.axvline(bound, linewidth=1.2, **plain)
-    _legend(figure, {name: looks[name] if name in across else drawn[name] for name in looks})
+    legend(figure, {name: looks[name] if name in across else drawn[name] for name in looks})
     return figure
 
 
@@ -226,11 +226,6 @@ def _panels(rows: int, columns: int) -> tuple[Figure, NDArray[Any]]:
     size = (1.9 + 2.9 * columns, 0.5 + 2.6 * rows)
     figure, grid = plt.subplots(rows, columns, figsize=size, sharey="row", squeeze=False)
     return figure, grid
-
-
-def _legend(figure: Figure, looks: Mapping[str, Look]) -> None:
-    handles = [Line2D([], [], label=row, **drawn) for row, drawn in looks.items()]
-    figure.legend(handles=handles, loc="outside right upper")
 
 
 def _mean(runs: Iterable[Record], quantity: str) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -12,8 +12,7 @@ import pandas as pd
 from scipy import special
 
 from jal.errors import InputError
-from jal.reporting.benchmark_text import Columns
-from jal.reporting.claims import JAL, lead
+from jal.reporting.claims import JAL, Columns, over_others
 from jal.reporting.noise_text import percent
 from jal.reporting.reported import reported
 from jal.reporting.verdict import LEVEL
@@ -21,6 +20,13 @@ from jal.reporting.wording import listed, signed
 
 TWO_SIDED = float(special.ndtri(1 - LEVEL / 2))
 """1.96: a normal variable is within so many standard deviations in 95 % of cases."""
+
+
+def steps(accuracies: Collection[float], images: int, runs: int = 3) -> tuple[int, float]:
+    """How many accuracies are those of whole test images, and how likely all would be, were they means of `runs`."""
+    single, among = _reachable(images, 1), _reachable(images, runs)
+    whole = sum(round(100 * value) in single for value in accuracies)
+    return whole, (len(single) / len(among)) ** len(accuracies)
 
 
 def said_of_steps(columns: Columns, images: Mapping[str, int], runs: int = 3) -> str:
@@ -37,20 +43,17 @@ def said_of_steps(columns: Columns, images: Mapping[str, int], runs: int = 3) ->
     for count in dict.fromkeys(images[name] for name in columns):
         names = [name for name in columns if images[name] == count]
         values = [found.mean for name in names for found in columns[name].values()]
-        single = _reachable(count, 1)
-        if len(single) == 10_001:
+        if count >= 10_000:
             lines.append(
                 f"- **{listed(names)}**: one image of {count:,} is {100 / count:.4f} points, finer than two "
                 "decimals, so any accuracy could be that of a single run."
             )
             continue
-        whole = sum(round(100 * value) in single for value in values)
-        among = _reachable(count, runs)
-        odds = (len(among) / len(single & among)) ** len(values)
+        whole, chance = steps(values, count, runs)
         lines.append(
             f"- **{listed(names)}**: one image of {count:,} is {100 / count:.2f} points, and {whole} of "
             f"{len(values)} accuracies are a whole number of images. Were they means of {runs} runs, all would be so "
-            f"by a chance of one in {float(f'{odds:.2g}'):,.0f}."
+            f"by a chance of one in {float(f'{1 / chance:.2g}'):,.0f}."
         )
     return "\n".join(lines)
 
@@ -106,10 +109,7 @@ def leads(columns: Columns, images: Mapping[str, int], losses: Sequence[str] = J
         where no column has both.
     """
     rows = {}
-    for name, column in columns.items():
-        found = lead(column, losses, [loss for loss in column if loss not in losses])
-        if found is None:
-            continue
+    for name, found in over_others(columns, losses).items():
         n, share = images[name], found.points / 100
         largest = share**2 * (1 + n / TWO_SIDED**2)
         rows[name] = {

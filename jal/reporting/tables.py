@@ -9,6 +9,7 @@ import pandas as pd
 
 from jal.experiments.record import Record
 from jal.reporting.groups import cells, noise_title
+from jal.reporting.wording import gap
 
 Value = Callable[[Record], float]
 
@@ -74,3 +75,22 @@ def accuracy_table(
         .fillna("")
         .rename_axis(index="loss", columns=None)
     )
+
+
+def gap_table(frame: pd.DataFrame, rows: str) -> pd.DataFrame:
+    """Differences as text, "+1.2 [−0.4, +2.8]": rows down, noises across; nothing where a side was not run.
+
+    Rows of which nothing was run are left out.
+
+    Parameters
+    ----------
+    frame
+        with the columns column, difference, low and high.
+    rows
+        its column that has the rows' labels.
+    """
+    wide = frame.assign(text=list(map(gap, frame.itertuples())))
+    wide = wide.pivot(index=rows, columns="column", values="text")
+    down, across = (list(dict.fromkeys(frame[name])) for name in (rows, "column"))
+    wide = wide.reindex(index=down, columns=across)
+    return wide[wide.ne("").any(axis=1)].rename_axis(index=None, columns=None)

@@ -8,7 +8,7 @@ rather than given where nothing was found.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from statistics import fmean, stdev
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from jal.errors import InputError
+from jal.reporting.wording import listed
 
 Word = Literal["agrees", "differs", "inconclusive", "one run", "no std", "no n", "not run", "not reported"]
 
@@ -249,14 +250,9 @@ def power_in_words(
     away = [power(std, n_reported, n_measured, true_difference=apart) for std in stds]
     return (
         f"With {n_measured} runs against {n_reported} and a standard deviation of "
-        f"{_listed(f'{std:g}' for std in stds)}, the very same process agrees in "
-        f"{_listed(f'{p.agrees:.0%}' for p in same)} of cells and differs by chance in "
-        f"{_listed(f'{p.differs:.1%}' for p in same)}. One that is {apart:g} points away is found to differ in "
-        f"{_listed(f'{p.differs:.0%}' for p in away)}, and agrees by chance in "
-        f"{_listed(f'{p.agrees:.1%}' for p in away)}. The rest is inconclusive."
+        f"{listed(f'{std:g}' for std in stds)}, the very same process agrees in "
+        f"{listed(f'{p.agrees:.0%}' for p in same)} of cells and differs by chance in "
+        f"{listed(f'{p.differs:.1%}' for p in same)}. One that is {apart:g} points away is found to differ in "
+        f"{listed(f'{p.differs:.0%}' for p in away)}, and agrees by chance in "
+        f"{listed(f'{p.agrees:.1%}' for p in away)}. The rest is inconclusive."
     )
-
-
-def _listed(parts: Iterable[str]) -> str:
-    *most, last = parts
-    return f"{', '.join(most)} and {last}" if most else last

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 
 def number(value: float, digits: int = 1) -> str:
@@ -29,6 +30,11 @@ def with_interval(value: float, low: float, high: float, digits: int = 1) -> str
     if math.isnan(low):
         return signed(value, digits)
     return f"{signed(value, digits)} [{signed(low, digits)}, {signed(high, digits)}]"
+
+
+def gap(row: Any) -> str:
+    """Of a frame's row with the columns difference, low and high: "+1.2 [−0.4, +2.8]"."""
+    return with_interval(row.difference, row.low, row.high)
 
 
 def share(value: float) -> str:

@@ -9,6 +9,7 @@ from matplotlib import pyplot as plt
 
 from jal.checkout import find_root
 from jal.reporting import audit
+from jal.reporting.benchmark_text import secondary
 from jal.reporting.figures import style
 from jal.reporting.noise_reports import read_all
 from jal.reporting.reported import reported
@@ -90,23 +91,16 @@ def test_accuracies_of_single_runs_are_told_from_means(changed):
     assert "probability" not in audit.said_of_single_runs(other)
 
 
-def test_means_of_three_fit_as_often_as_is_said():
-    right = np.random.default_rng(0).integers(1500, 1900, (3000, 3))
-    printed = (100 * right / 2500).mean(axis=1).round(2)
-    fit = np.isin(printed, sorted(audit._printed(2500))).mean()
-    assert fit == pytest.approx(len(audit._printed(2500)) / len(audit._printed(7500)), abs=0.03)
-
-
 def test_the_secondary_source_stands_beside_the_best_rival():
-    found = audit.secondary().set_index(["condition", "loss"])
+    found = secondary().set_index(["condition", "loss"])
     row = found.loc[("cifar100 asymmetric 0.4", "JAL-CE")]
     assert (row["best other"], row["its mean"]) == ("ANL-FL", 46.20)
     assert row["lead"] == pytest.approx(56.17 - 46.20)
     assert found.loc[("cifar100 symmetric 0.8", "not said"), "lead"] == pytest.approx(22.80 - 28.81)
-    said = audit.said_of_leads(audit.secondary())
+    said = audit.said_of_leads(secondary())
     assert "8 are above" in said and "JAL-FL under cifar100 asymmetric 0.4 (+10.06 over ANL-FL)" in said
     assert "1 is not: under cifar100 symmetric 0.8 JAL has 22.80, ANL-FL 28.81." in said
-    ahead = audit.secondary().query("lead > 0")
+    ahead = secondary().query("lead > 0")
     assert audit.said_of_leads(ahead).endswith("over ANL-FL).")
     assert "2 are not" in audit.said_of_leads(ahead.assign(lead=-1.0).head(2))
 

@@ -32,6 +32,13 @@ def test_whole_numbers_of_images_betray_single_runs(table6):
     assert "1 of 2 accuracies" in single_runs.said_of_steps(mean_of_three, sizes)
 
 
+def test_means_of_three_fit_as_often_as_is_said():
+    right = np.random.default_rng(0).integers(1500, 1900, (3000, 3))
+    printed = (100 * right / 2500).mean(axis=1).round(2).tolist()
+    whole, _ = single_runs.steps(printed, 2500)
+    assert whole / 3000 == pytest.approx(single_runs.steps([60.0], 2500)[1], abs=0.03)
+
+
 def test_the_spread_of_two_single_runs_is_that_of_a_difference():
     stds = np.concatenate([reported(table)["std"].dropna() for table in (3, 4, 5)])
     said = single_runs.said_of_spread()

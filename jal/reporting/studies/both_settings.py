@@ -10,7 +10,8 @@ from jal.errors import InputError
 from jal.experiments.grids import Grid
 from jal.experiments.spec import RunSpec
 from jal.reporting.records import GridRecords, difference
-from jal.reporting.wording import listed, with_interval
+from jal.reporting.tables import gap_table
+from jal.reporting.wording import gap, listed
 from jal.training.recipe import SETTINGS
 
 _RELEASE, _PAPER = SETTINGS
@@ -87,15 +88,8 @@ def gaps(records: GridRecords) -> pd.DataFrame:
 
 
 def table(frame: pd.DataFrame) -> pd.DataFrame:
-    """The gaps as text, "+1.2 [−0.4, +2.8]": losses down, noises across; nothing where a side was not run.
-
-    Losses of which nothing was run are left out.
-    """
-    texts = [with_interval(row.difference, row.low, row.high) for row in frame.itertuples()]
-    rows, columns = (list(dict.fromkeys(frame[name])) for name in ("loss", "column"))
-    wide = frame.assign(text=texts).pivot(index="loss", columns="column", values="text")
-    wide = wide.reindex(index=rows, columns=columns)
-    return wide[wide.ne("").any(axis=1)].rename_axis(index=None, columns=None)
+    """The gaps as text, losses down, noises across: see `gap_table`."""
+    return gap_table(frame, "loss")
 
 
 def in_words(frame: pd.DataFrame) -> str:
@@ -112,8 +106,7 @@ def in_words(frame: pd.DataFrame) -> str:
         which = f": {listed(_place(row) for row in clear.itertuples())}" if len(clear) else ""
         text += f" Of {len(tested)} with an interval, {len(clear)} exclude 0{which}."
     most = there.loc[there["difference"].abs().idxmax()]
-    gap = with_interval(most["difference"], most["low"], most["high"])
-    return f"{text} The paper's settings change most for {_place(most)}, by {gap} points."
+    return f"{text} The paper's settings change most for {_place(most)}, by {gap(most)} points."
 
 
 def _place(row: Any) -> str:

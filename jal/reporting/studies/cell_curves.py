@@ -1,4 +1,4 @@
-"""The curves behind every cell of a grid: as a tidy frame, as CSV, and where they end."""
+"""The curves behind every cell of a grid: as a tidy frame, and where they end."""
 
 from __future__ import annotations
 
@@ -61,12 +61,6 @@ def curves(records: GridRecords, quantities: Sequence[str] | None = None) -> pd.
         for epoch, value in enumerate(record.curves.get(name, ()), 1)
     ]
     return pd.DataFrame(rows, columns=list(_TIDY)).astype(_TIDY)
-
-
-def to_csv(frame: pd.DataFrame) -> str:
-    """A line for each value, numbers to the eight digits that a Record holds, what is missing empty."""
-    text: str = frame.to_csv(index=False, float_format="%.8g", lineterminator="\n")
-    return text
 
 
 def best_epoch(record: Record, quantity: str = "test_accuracy") -> int:

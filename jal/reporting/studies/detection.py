@@ -13,17 +13,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from jal.errors import InputError
 from jal.experiments.record import Record
-from jal.reporting.figures import INK, line
+from jal.reporting.figures import INK, curve, line
 from jal.reporting.groups import cells, noise_title
-from jal.reporting.panels import panels
+from jal.reporting.panels import legend, panels
 from jal.reporting.records import GridRecords, mean_std
 from jal.reporting.studies.cell_curves import best_epoch, ends, shown
 from jal.reporting.wording import listed, number, plus_minus, signed
@@ -95,18 +93,9 @@ def curves(records: Iterable[Record], losses: Sequence[str] | None = None) -> Fi
     for axes, runs in zip(grid, by_noise.values(), strict=True):
         axes.axhline(GUESSING, color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
         for order, loss in enumerate(names):
-            _draw(axes, [record.curves[AUROC] for record in runs.get(loss, [])], line(loss, order))
-    handles = [Line2D([], [], label=loss, **line(loss, order)) for order, loss in enumerate(names)]
-    figure.legend(handles=handles, loc="outside right upper")
+            curve(axes, runs.get(loss, []), AUROC, line(loss, order))
+    legend(figure, {loss: line(loss, order) for order, loss in enumerate(names)})
     return figure
-
-
-def _draw(axes: Axes, curves: Sequence[Sequence[float]], look: Mapping[str, Any]) -> None:
-    if curves:
-        values = np.array(curves)
-        epochs = np.arange(1, values.shape[1] + 1)
-        axes.plot(epochs, values.mean(0), **look)
-        axes.fill_between(epochs, values.min(0), values.max(0), color=look["color"], alpha=0.15, linewidth=0)
 
 
 def in_words(records: GridRecords) -> str:

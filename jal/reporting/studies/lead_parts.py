@@ -17,7 +17,7 @@ from jal.reporting.records import GridRecords, mean_std
 from jal.reporting.studies.drawing import not_run
 from jal.reporting.studies.regulariser import Row, layout, loss_of
 from jal.reporting.verdict import Difference
-from jal.reporting.wording import listed, with_interval
+from jal.reporting.wording import gap, listed
 
 PARTS = {
     "together": "the lead",
@@ -99,10 +99,10 @@ def in_words(frame: pd.DataFrame) -> str:
         if not by_part["together"].n:
             without.append(column)
             continue
-        text = f"{_points(by_part['together'])} points"
+        text = f"{gap(by_part['together'])} points"
         if by_part["loss"].n:
-            text += f", of which {_points(by_part['loss'])} are the loss's and "
-            text += f"{_points(by_part['regulariser'])} the regulariser's."
+            text += f", of which {gap(by_part['loss'])} are the loss's and "
+            text += f"{gap(by_part['regulariser'])} the regulariser's."
         else:
             text += "; whose they are cannot be told before each loss has runs under both penalties."
         lines.append(f"- **{column}**: {text}")
@@ -138,7 +138,3 @@ def chart(frames: Mapping[str, pd.DataFrame]) -> Figure:
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
-
-
-def _points(row: Any) -> str:
-    return with_interval(row.difference, row.low, row.high)

@@ -19,7 +19,7 @@ from jal.reporting.claims import Summary, top_two
 from jal.reporting.figures import line
 from jal.reporting.records import GridRecords, difference, mean_std
 from jal.reporting.studies.drawing import not_run
-from jal.reporting.wording import listed, number, plus_minus, share
+from jal.reporting.wording import listed, plus_minus, share
 
 RECIPE = "the recipe"
 """The column that the others are changes of."""
@@ -93,7 +93,8 @@ def agreement(records: GridRecords, baseline: str = RECIPE) -> pd.DataFrame:
 def _compared(then: Accuracies, now: Accuracies) -> dict[str, Any]:
     before, after = ({loss: mean_std(values)[0] for loss, values in side.items()} for side in (then, now))
     firsts = [_best(side) for side in (after, before)]
-    tops = [set(top_two(_summaries(side))) for side in (then, now)]
+    runs = ({loss: Summary.of(values) for loss, values in side.items()} for side in (then, now))
+    tops = [set(top_two(column)) for column in runs]
     turned = [
         _turned(difference(then[a], then[b]), difference(now[a], now[b])) for a, b in combinations(before, 2)
     ]
@@ -111,10 +112,6 @@ def _compared(then: Accuracies, now: Accuracies) -> dict[str, Any]:
 
 def _best(means: Mapping[str, float]) -> list[str]:
     return [loss for loss, mean in means.items() if mean == max(means.values())]
-
-
-def _summaries(runs: Accuracies) -> dict[str, Summary]:
-    return {loss: Summary(mean_std(values)[0], None, len(values)) for loss, values in runs.items()}
 
 
 def _turned(then: Sequence[float], now: Sequence[float]) -> tuple[bool, bool]:
@@ -197,27 +194,6 @@ def _ranked_together(records: GridRecords) -> tuple[list[str], list[str]]:
     first = records.grid.columns[0]
     losses = [row for row in records.grid.rows if records.runs(row, first)]
     return losses, [c for c in records.grid.columns if all(records.runs(row, c) for row in losses)]
-
-
-def table(records: GridRecords, baseline: str = RECIPE) -> pd.DataFrame:
-    """`agreement` as text: a row for each change; nothing where fewer than two losses can be compared.
-
-    Raises
-    ------
-    InputError
-        as `agreement`.
-    """
-    rows = {}
-    for row in agreement(records, baseline).itertuples():
-        known = not pd.isna(row.pairs)
-        rows[row.column] = {
-            "losses compared": f"{row.losses} of {row.losses + row.left_out}",
-            "Kendall's tau": number(row.kendall, 2),
-            "the best": row.best if known else "",
-            "of the two best": f"{row.top_two_shared} of 2" if known else "",
-            "pairs turned (clearly)": f"{row.turned} of {row.pairs} ({row.turned_clearly})" if known else "",
-        }
-    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def in_words(records: GridRecords, baseline: str = RECIPE) -> str:

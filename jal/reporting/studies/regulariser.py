@@ -26,7 +26,8 @@ from jal.reporting.panels import ACROSS, panels
 from jal.reporting.records import GridRecords, difference, mean_std
 from jal.reporting.reported import Reported, cell
 from jal.reporting.studies.drawing import not_run, widen
-from jal.reporting.wording import listed, share, with_interval
+from jal.reporting.tables import gap_table
+from jal.reporting.wording import gap, listed, share
 
 PENALTIES = ("L1", "L2")
 
@@ -124,16 +125,9 @@ def effects(records: GridRecords, reference: str = "JAL-CE") -> pd.DataFrame:
 
 
 def table(effects: pd.DataFrame) -> pd.DataFrame:
-    """The effects as text, "+1.2 [−0.4, +2.8]": comparisons down, noises across; nothing where a side was not run.
-
-    Comparisons of which nothing was run are left out.
-    """
-    texts = [_effect(row) for row in effects.itertuples()]
+    """The effects as text, comparisons down, noises across: see `gap_table`."""
     comparisons = effects["of"] + " over " + effects["over"] + ", " + effects["within"]
-    frame = pd.DataFrame({"row": comparisons, "column": effects["column"], "text": texts})
-    rows, columns = (list(dict.fromkeys(frame[name])) for name in ("row", "column"))
-    wide = frame.pivot(index="row", columns="column", values="text").reindex(index=rows, columns=columns)
-    return wide[wide.ne("").any(axis=1)].rename_axis(index=None, columns=None)
+    return gap_table(effects.assign(comparison=comparisons), "comparison")
 
 
 def shares(records: GridRecords, among: Sequence[str] | None = None) -> pd.DataFrame:
@@ -228,14 +222,10 @@ def _gains_in_words(gains: pd.DataFrame) -> str:
     most = gains.loc[gains["difference"].abs().idxmax()]
     known = gains[gains["low"].notna()]
     clear = listed(known.loc[(known["low"] > 0) | (known["high"] < 0), "within"])
-    text = f"L1 instead of L2 moves {most['within']} most, by {_effect(most)} points"
+    text = f"L1 instead of L2 moves {most['within']} most, by {gap(most)} points"
     if known.empty:
         return f"{text}; single runs have no interval."
     return f"{text}; the interval excludes 0 for {clear or 'none'} of {len(known)}."
-
-
-def _effect(effect: Any) -> str:
-    return with_interval(effect.difference, effect.low, effect.high)
 
 
 def _shares_in_words(row: Any) -> str:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from scipy.optimize import brentq
 
 from jal.errors import InputError
-from jal.reporting.claims import Column, Summary
+from jal.reporting.claims import Column
 from jal.reporting.figures import DASHES, INK, PALETTE
-from jal.reporting.reported import reported
 from jal.reporting.verdict import power, welch
 from jal.reporting.wording import listed, share
 
@@ -72,30 +69,6 @@ def chart(runs: Sequence[int], chance: float = CHANCE) -> Figure:
     axes.set_ylim(0, 102)
     axes.legend(loc="lower right")
     return figure
-
-
-def reported_columns(table: int, dataset: str, root: str | Path | None = None) -> list[Column]:
-    """The columns of a table of the paper that are of one dataset; cells that are empty there are left out.
-
-    Parameters
-    ----------
-    root
-        the checkout, if not the one found upwards.
-
-    Raises
-    ------
-    InputError
-        as `jal.reporting.reported.reported`.
-    """
-    frame = reported(table, root)
-    frame = frame[frame["dataset"].eq(dataset) & frame["mean"].notna()]
-    return [
-        {
-            row.loss: Summary(row.mean, *(None if pd.isna(value) else value for value in (row.std, row.n)))
-            for row in group.itertuples()
-        }
-        for _, group in frame.groupby(["noise", "rate"], sort=False, dropna=False)
-    ]
 
 
 def neighbours(columns: Iterable[Column]) -> tuple[int, int]:

@@ -14,13 +14,12 @@ from typing import Any, Literal
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from scipy.stats import kendalltau, spearmanr
 
 from jal.errors import InputError, unknown
 from jal.experiments.record import Record
 from jal.reporting.figures import INK, QUANTITIES, line
-from jal.reporting.panels import panels
+from jal.reporting.panels import legend, panels
 from jal.reporting.records import GridRecords, mean_std
 from jal.reporting.studies.cell_curves import best_epoch, shown
 from jal.reporting.studies.detection import MARKERS
@@ -402,8 +401,7 @@ def scatter(scores: pd.DataFrame) -> Figure:
         picked = validation.eq(validation.max(axis=1), axis=0).to_numpy()
         axes.plot(validation.to_numpy()[picked], test.to_numpy()[picked], **_RING)
     shown = [name for name in names if any(name in test for _, test, _ in groups)]
-    handles = [Line2D([], [], label=name, **looks[name]) for name in shown]
-    figure.legend(handles=[*handles, Line2D([], [], label="picked", **_RING)], loc="outside right upper")
+    legend(figure, {name: looks[name] for name in shown} | {"picked": _RING})
     return figure
 
 

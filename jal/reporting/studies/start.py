@@ -31,7 +31,7 @@ _POINTS = 4000
 
 def slope(loss: Loss, classes: int) -> float:
     """How fast the loss falls with its label's logit where all `classes` are equally likely."""
-    return float(_slopes(loss, np.array([1 / classes]), classes, 0.0)[0])
+    return float(logit_slopes(loss, np.array([1 / classes]), classes)[0])
 
 
 def slopes(
@@ -104,7 +104,7 @@ def walk(loss: Loss, classes: int, rate: float = 0.0, start: float | None = None
     first, last = (float(np.log((K - 1) * q / (1 - q))) for q in (start, CERTAIN))
     u = np.linspace(first, last, _POINTS)
     p = 1 / (1 + (K - 1) * np.exp(-u))
-    g = _slopes(loss, p, K, rate)
+    g = logit_slopes(loss, p, K, rate)
     downhill = np.flatnonzero(g <= 0)
     end = int(downhill[0]) if len(downhill) else len(u)
     pace = (K - 1) / (K * g[:end])
@@ -128,8 +128,14 @@ def in_words(walks: Mapping[str, Mapping[str, Walk]], reference: str = "CE", pro
     return "\n".join(lines)
 
 
-def _slopes(loss: Loss, p: Floats, classes: int, rate: float) -> Floats:
-    """Of the expected loss in the true class's logit, with its sign turned; the other classes share what p leaves."""
+def logit_slopes(loss: Loss, p: Floats, classes: int, rate: float = 0.0) -> Floats:
+    """How fast the expected loss falls with the true class's logit, whose probability is p; the others share the rest.
+
+    Parameters
+    ----------
+    rate
+        of symmetric noise.
+    """
     import torch
 
     q = torch.from_numpy(p)[:, None]

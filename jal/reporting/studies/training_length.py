@@ -6,7 +6,7 @@ need long is in `jal.reporting.studies.start`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from statistics import fmean
 from typing import Any
 
@@ -14,17 +14,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from jal.errors import InputError, unknown
 from jal.experiments.noises import NoiseSpec
 from jal.experiments.record import Record
 from jal.reporting.figures import INK, line
+from jal.reporting.panels import legend
 from jal.reporting.records import GridRecords, difference
 from jal.reporting.studies.drawing import not_run, two_across
 from jal.reporting.tables import lost_after_best
-from jal.reporting.wording import listed, number, with_interval
+from jal.reporting.wording import gap, listed, number
 
 _LENGTH = "epochs of the run"
 _LEADS = ["difference", "low", "high"]
@@ -150,7 +150,7 @@ def _in_words(row: Any) -> str:
 
 def table(leads: pd.DataFrame) -> pd.DataFrame:
     """The leads, such as "+1.2 [−0.4, +2.8]": noises and losses down, epochs across; nothing where one was not run."""
-    texts = [with_interval(row.difference, row.low, row.high) for row in leads.itertuples()]
+    texts = [gap(row) for row in leads.itertuples()]
     keys = ["noise", "loss"]
     wide = leads.assign(text=texts).pivot(index=keys, columns="epochs", values="text").fillna("")
     rows = pd.MultiIndex.from_tuples(
@@ -193,7 +193,7 @@ def chart(panel: Mapping[str, GridRecords], over: str = "CE") -> Figure:
                 **line(loss, order),
             )
         _lengths(axes, frame["epochs"], empty=there.empty)
-    _legend(figure, losses)
+    legend(figure, {loss: line(loss, order) for order, loss in enumerate(losses)})
     return figure
 
 
@@ -226,7 +226,7 @@ def ends(panel: Mapping[str, GridRecords]) -> Figure:
                 last = [fmean(record.accuracy for record in runs) for runs in ran.values()]
                 axes.plot(list(ran), last, "o", markersize=4.5, color=line(loss, order)["color"])
         _lengths(axes, every, empty=not some)
-    _legend(figure, losses)
+    legend(figure, {loss: line(loss, order) for order, loss in enumerate(losses)})
     return figure
 
 
@@ -238,11 +238,6 @@ def _lengths(axes: Axes, epochs: Iterable[int], empty: bool) -> None:
     axes.set_xlim(0.85 * ticks[0], ticks[-1] / 0.85)
     if empty:
         not_run(axes)
-
-
-def _legend(figure: Figure, losses: Sequence[str]) -> None:
-    handles = [Line2D([], [], label=loss, **line(loss, order)) for order, loss in enumerate(losses)]
-    figure.legend(handles=handles, loc="outside right upper")
 
 
 def best_and_last(records: GridRecords) -> pd.DataFrame:

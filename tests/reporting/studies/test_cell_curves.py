@@ -1,16 +1,14 @@
 """The curves behind the cells: every value is there, and each cell says where its runs end."""
 
-import io
 import math
 from dataclasses import replace
 
-import pandas as pd
 import pytest
 
 from jal.errors import InputError
 from jal.experiments.grids.grid import product
 from jal.experiments.grids.words import losses, noises
-from jal.reporting.studies.cell_curves import best_epoch, curves, ends, table, to_csv
+from jal.reporting.studies.cell_curves import best_epoch, curves, ends, table
 from tests.reporting.filled import filled
 
 RUNS = {
@@ -44,12 +42,6 @@ def test_only_some_quantities(records):
     assert len(curves(records, [])) == 0
     with pytest.raises(InputError, match="unknown quantity 'memorized': did you mean 'memorised'"):
         curves(records, ["memorized"])
-
-
-def test_csv_reads_back_to_the_last_digit(records):
-    frame = curves(records)
-    back = pd.read_csv(io.StringIO(to_csv(frame)), dtype=dict(frame.dtypes))
-    pd.testing.assert_frame_equal(back, frame)
 
 
 def test_nothing_run_gives_the_same_columns(records):

@@ -6,8 +6,8 @@ from matplotlib import pyplot as plt
 from scipy.stats import ttest_ind
 
 from jal.errors import InputError
-from jal.reporting.claims import Summary
-from jal.reporting.studies.seeds import chart, in_words, neighbours, reported_columns, smallest, told
+from jal.reporting.claims import Summary, reported_columns
+from jal.reporting.studies.seeds import chart, in_words, neighbours, smallest, told
 
 
 @pytest.mark.parametrize(("apart", "runs"), [(0.0, 3), (2.0, 3), (4.0, 3), (1.5, 5)])
@@ -55,7 +55,7 @@ def test_neighbours_are_next_in_rank():
 
 
 def test_the_papers_columns():
-    columns = reported_columns(3, "cifar10")
+    columns = list(reported_columns(3, dataset="cifar10").values())
     assert len(columns) == 9
     assert columns[4]["JAL-CE"] == Summary(65.43, 0.99, 3)
     assert "LT-APL" not in columns[0]
