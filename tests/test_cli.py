@@ -61,7 +61,7 @@ def test_threshold_from_a_file_and_as_json(jal, tmp_path):
         ("sweep digits --seeds 1,b", "give integers with commas"),
         ("sweep digits --budget 9x", "9x"),
         ("status digitz", "did you mean 'digits'"),
-        ("train --dataset clothing1m --loss CE", "clothing1m"),
+        ("train --dataset clothing1m --loss CE", "(?i)clothing1m"),
         ("train --dataset digits --loss CE -r seed=3", "unknown field of recipe 'seed'"),
         ("train --dataset digits --loss CE --data-root /nowhere --again --device cuda:9", "cuda:9"),
         ("run no_such_notebook", "no_such_notebook"),

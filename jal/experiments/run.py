@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jal.errors import Stopped
+from jal.errors import InputError, Stopped
 from jal.experiments import artifacts, provenance
 from jal.experiments.device import choose_device, computing
 from jal.experiments.labels import noisy_labels, source_of, validation_labels
@@ -19,6 +19,7 @@ from jal.experiments.store import Store, stored
 
 if TYPE_CHECKING:
     from jal.datasets import ImageData
+    from jal.datasets.large.sets import LargeData
     from jal.training.data import DeviceData
     from jal.training.loop import Training
 
@@ -113,6 +114,7 @@ def run(
 
         curves = training.run(report, between)
         environment = provenance.environment(str(training.device), torch.get_num_threads(), commit)
+        tested = training.tested
         seen = observer.artifacts(training)
     rounded = {name: [_rounded(value) for value in curve] for name, curve in curves.items()}
     return Record(
@@ -120,6 +122,7 @@ def run(
         id=spec.id,
         spec=spec,
         accuracy=rounded["test_accuracy"][-1],
+        accuracies={name: rounded[curve][-1] for name, curve in tested.items()},
         curves=rounded,
         environment=environment | {"deterministic": deterministic},
         artifacts={name: artifacts.keep(store, spec, name, arrays) for name, arrays in seen.items() if store},
@@ -159,14 +162,17 @@ def _training(
     import torch
 
     from jal import losses, models
+    from jal.datasets.large.sets import LargeData
     from jal.training import lt_apl
+    from jal.training.data import StreamedData
     from jal.training.loop import Training
+    from jal.training.streamed import Streamed
 
     device = choose_device(device)
     recipe = spec.recipe
-    data = training_data(spec, data_root)
-    _, height, size, channels = data.train_images.shape
-    with computing(device, deterministic, pixels=recipe.batch_size * height * size):
+    data = _data(spec, data_root)
+    channels, size = _seen(spec, data)
+    with computing(device, deterministic, pixels=recipe.batch_size * size**2):
         with _shared, torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(spec.seed)
             model = models.build(recipe.model, data.num_classes, channels, size, recipe.width, recipe.initial)
@@ -175,26 +181,59 @@ def _training(
             else:
                 options: dict[str, Any] = {**spec.loss.parameters, "reduction": "none"}
                 loss = losses.build(spec.loss.name, None, **options)
-        training = Training(
-            model,
-            loss,
-            _on_device(data, device),
-            noisy_labels(spec, data, data_root, labels),
-            recipe,
-            seed=spec.seed,
-            eager=deterministic,
-            validation=validation_labels(spec, data),
-        )
+        training: Training
+        if isinstance(data, LargeData):
+            training = Streamed(
+                model, loss, StreamedData.of(data, device), data.train_labels, recipe, seed=spec.seed
+            )
+        else:
+            training = Training(
+                model,
+                loss,
+                _on_device(data, device),
+                noisy_labels(spec, data, data_root, labels),
+                recipe,
+                seed=spec.seed,
+                eager=deterministic,
+                validation=validation_labels(spec, data),
+            )
         del data  # the maps of its files, which would count as this process's memory
         yield training
 
 
 def training_data(spec: RunSpec, root: str | Path | None = None) -> ImageData:
-    """What a spec trains and tests on."""
+    """What a spec trains and tests on, if it is small enough to be held."""
     from jal import datasets
 
     data = datasets.load(spec.dataset, root)
     return data if spec.recipe.train_size is None else data.first(spec.recipe.train_size)
+
+
+def _data(spec: RunSpec, root: str | Path | None) -> ImageData | LargeData:
+    """What a spec trains and tests on, held whole or read image by image."""
+    from jal.datasets.large.sets import TRAINED, load_sets
+
+    if spec.dataset not in TRAINED:
+        return training_data(spec, root)
+    if spec.noise.kind != "clean":
+        raise InputError(
+            f"{spec.dataset} with {spec.noise.kind} noise: its labels are noisy as they come, leave --noise out"
+        )
+    data = load_sets(spec.dataset, root)
+    return data if spec.recipe.train_size is None else data.first(spec.recipe.train_size)
+
+
+def _seen(spec: RunSpec, data: ImageData | LargeData) -> tuple[int, int]:
+    """The channels, and the pixels of a side, of the images that the network sees."""
+    from jal.datasets.large.sets import LargeData
+
+    if not isinstance(data, LargeData):
+        return data.train_images.shape[3], data.train_images.shape[2]
+    from jal.training.transforms import Pipeline
+
+    recipe = spec.recipe
+    image = Pipeline(recipe.test_transform, recipe.mean, recipe.std)(data.test.open(0))
+    return image.shape[0], image.shape[2]
 
 
 def _on_device(data: ImageData, device: str) -> DeviceData:

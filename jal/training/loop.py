@@ -25,7 +25,7 @@ from jal.models import Classifier, StudentHead
 from jal.training import speed
 from jal.training.augment import augment, draw
 from jal.training.curves import Curves, shares, totals
-from jal.training.data import DeviceData
+from jal.training.data import Data, DeviceData
 from jal.training.optimiser import Optimiser
 from jal.training.recipe import Recipe
 
@@ -68,6 +68,8 @@ class Training:
         `clean_accuracy`, `memorised` (the wrong label guessed) and `recovered` (the true one). Accuracies in per
         cent. `noise_auroc`: how well the loss tells wrong labels from right ones, as the area under the ROC curve,
         0 to 1. Without wrong labels their quantities are left out. With `validation`, `validation_accuracy`.
+    tested
+        where there are several test sets: the curve of each one's accuracy.
 
     Raises
     ------
@@ -79,7 +81,7 @@ class Training:
         self,
         model: Classifier,
         loss: Loss,
-        data: DeviceData,
+        data: Data,
         given: NDArray[np.int64],
         recipe: Recipe,
         *,
@@ -87,7 +89,7 @@ class Training:
         eager: bool = False,
         validation: NDArray[np.int64] | None = None,
     ) -> None:
-        _check(model, recipe, data)
+        _check(model, recipe, len(data.train_labels))
         self.device, self.eager = data.device, eager
         self.tested_at_a_time = TESTED_AT_A_TIME_ON_CPU if self.device.type == "cpu" else TESTED_AT_A_TIME
         self.dtype = torch.float64 if recipe.precision == "float64" else torch.float32
@@ -102,6 +104,8 @@ class Training:
         self.epoch = self.step = 0
         self.curves: Curves = {}
         self._take: dict[int, Callable[[], None]] = {}
+        self.augmentation = self._transforms()
+        self.tested: dict[str, str] = {}
 
         def place(*size: int, dtype: torch.dtype = self.dtype) -> Tensor:
             return torch.zeros(size, dtype=dtype, device=self.device)
@@ -114,7 +118,7 @@ class Training:
         self.shares = shares(N, clean, len(data.test_labels), validation is not None)
         self.order, self.cursor = place(N, dtype=torch.int64), place(dtype=torch.int64)
         self.draws = {
-            name: t.to(self.device) for name, t in draw(recipe.augmentation, N, _random(seed, 0)).items()
+            name: t.to(self.device) for name, t in draw(self.augmentation, N, _random(seed, 0)).items()
         }
         self.losses, self.guesses = place(N), place(N, dtype=torch.int64)
         self.failed_at = place(dtype=torch.int64).fill_(-1)
@@ -156,10 +160,13 @@ class Training:
         if not self._take:
             self._prepare()
         with self._undone():
-            step = speed.seconds(lambda: self._rehearse(max(self._take)))
+            step = self._seconds_of_a_step()
             test = speed.seconds(self._test, warm_up=0, trials=1)
         left = self.recipe.epochs * self.steps - (self.epoch * self.steps + self.step)
         return left * (step + test / self.steps)
+
+    def _seconds_of_a_step(self) -> float:
+        return speed.seconds(lambda: self._rehearse(max(self._take)))
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """All that a run needs to go on from here: its tensors, by name, and what JSON can hold."""
@@ -179,9 +186,7 @@ class Training:
         rows = self.cursor + torch.arange(size, device=self.device)
         batch = self.order.index_select(0, rows)
         given = self.given.index_select(0, batch)
-        drawn = {name: values.index_select(0, rows) for name, values in self.draws.items()}
-        pixels = augment(self.data.train_images.index_select(0, batch), drawn)
-        scores, penalty = self._training_scores(pixels, given)
+        scores, penalty = self._training_scores(self._images(batch, rows), given)
         values = self.loss(scores, given)
         self.losses.index_copy_(0, batch, values.detach())
         self.guesses.index_copy_(0, batch, scores.detach().argmax(1))
@@ -191,12 +196,30 @@ class Training:
         self.optimiser.step()
         self.cursor += size
 
-    def _training_scores(self, pixels: Tensor, given: Tensor) -> tuple[Tensor, Tensor | float]:
+    def _transforms(self) -> tuple[str, ...]:
+        """Those that batches are given on the device; refuses what this loop would ignore."""
+        channels = self.data.train_images.shape[-1]
+        if len(self.recipe.mean) != channels:
+            raise InputError(
+                f"recipe: mean and std are of {len(self.recipe.mean)} channels, and the images have {channels}"
+            )
+        if self.recipe.test_transform:
+            raise InputError(
+                f"recipe: test_transform={self.recipe.test_transform} belongs to large images: leave it empty"
+            )
+        return self.recipe.augmentation
+
+    def _images(self, batch: Tensor, rows: Tensor) -> Tensor:
+        """Training images as the network takes them: which they are, and where they stand in the epoch."""
+        drawn = {name: values.index_select(0, rows) for name, values in self.draws.items()}
+        return self._normalised(augment(self.data.train_images.index_select(0, batch), drawn))
+
+    def _training_scores(self, images: Tensor, given: Tensor) -> tuple[Tensor, Tensor | float]:
         """The batch's logits, and what the head adds to its mean loss."""
         with self._mixed():
             # What is compiled, is for full batches.
-            body = self._body if len(pixels) == self.recipe.batch_size else self.model.body
-            features = body(self._normalised(pixels))
+            body = self._body if len(images) == self.recipe.batch_size else self.model.body
+            features = body(images)
             if isinstance(self.model.head, StudentHead):
                 penalty = self.model.head.penalty(features, given)
                 return self.model.head(features, given).to(self.dtype), penalty
@@ -222,7 +245,7 @@ class Training:
         self.optimiser.set_rate(self.recipe.learning_rate_at(self.epoch))
         random = _random(self.seed, self.epoch)
         self.order.copy_(torch.randperm(len(self.order), generator=random))
-        for name, values in draw(self.recipe.augmentation, len(self.order), random).items():
+        for name, values in draw(self.augmentation, len(self.order), random).items():
             self.draws[name].copy_(values)
         self.cursor.fill_(self.step * self.recipe.batch_size)
         self.model.train()
@@ -233,13 +256,17 @@ class Training:
         self.step += 1
 
     @torch.no_grad()
-    def passes(self, images: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Features and logits of images as they are, some at a time, by the network as it is tested."""
+    def passes(self, images: Any) -> Iterator[tuple[Tensor, Tensor]]:
+        """Features and logits of images of the data's kind, some at a time, by the network as it is tested."""
         self.model.eval()
-        for some in torch.split(images, self.tested_at_a_time):
+        for some in self._parts(images):
             with self._mixed():
-                features = self.model.features(self._normalised(some))
+                features = self.model.features(some)
                 yield features, self.model.head(features).to(self.dtype)
+
+    def _parts(self, images: Any) -> Iterator[Tensor]:
+        """Images as the network is tested with them, `tested_at_a_time`."""
+        return map(self._normalised, torch.split(images, self.tested_at_a_time))
 
     @torch.no_grad()
     def _evaluate(self) -> None:
@@ -256,10 +283,7 @@ class Training:
     def _end_epoch(self) -> dict[str, float]:
         self.model.eval()
         self._test()
-        found = {
-            **dict(zip(("test_loss", "test_accuracy", "validation_accuracy"), self.test, strict=True)),
-            **totals(self.losses, self.guesses, self.given, self.data.train_labels),
-        }
+        found = self._totals()
         # The one moment of the epoch at which the host waits, for all totals together.
         total = dict(zip(found, torch.stack(list(found.values())).tolist(), strict=True))
         values = {name: total[name] * share for name, share in self.shares.items()}
@@ -269,6 +293,13 @@ class Training:
             self.curves.setdefault(name, []).append(value)
         self.epoch, self.step = self.epoch + 1, 0
         return values
+
+    def _totals(self) -> dict[str, Tensor]:
+        """Of the epoch and its test: `shares` makes them means."""
+        return {
+            **dict(zip(("test_loss", "test_accuracy", "validation_accuracy"), self.test, strict=True)),
+            **totals(self.losses, self.guesses, self.given, self.data.train_labels),
+        }
 
     def _failure(self) -> str:
         name = self.loss.name
@@ -349,18 +380,7 @@ def _random(seed: int, epoch: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(state))
 
 
-def _check(model: nn.Module, recipe: Recipe, data: DeviceData) -> None:
-    """Refuses what would be ignored or fail midway."""
-    images, *_, channels = data.train_images.shape
-    if len(recipe.mean) != channels:
-        raise InputError(
-            f"recipe: mean and std are of {len(recipe.mean)} channels, and the images have {channels}"
-        )
-    draw(recipe.augmentation, 1, torch.Generator())
-    if recipe.test_transform:
-        raise InputError(
-            f"recipe: test_transform={recipe.test_transform} belongs to large images: leave it empty"
-        )
+def _check(model: nn.Module, recipe: Recipe, images: int) -> None:
     normalises = any(isinstance(module, nn.BatchNorm1d) for module in model.modules())
     if normalises and images % recipe.batch_size == 1:
         raise InputError(

@@ -29,7 +29,21 @@ TRANSFORMS: dict[str, Callable[[ModuleType], Any]] = {
 class Pipeline:
     """An image's way to a tensor: the transforms in order, then the scale 0 to 1, then normalised.
 
-    What is random is drawn from torch's global generator. It travels to a loader's processes.
+    What is random is drawn from torch's global generator. It travels to a loader's processes. The paper's supplement
+    has "resized to 224 x 224", "random shift, color jittering, and horizontal flip"; sizes and strengths are the
+    released code's.
+
+    Parameters
+    ----------
+    names
+        of `TRANSFORMS`, in order, on the raw image: a recipe's `augmentation`, or its `test_transform`.
+    mean, std
+        of the three channels, on the scale 0 to 1.
+
+    Raises
+    ------
+    InputError
+        for an unknown name, or other than three positive std.
     """
 
     def __init__(self, names: Sequence[str], mean: Sequence[float], std: Sequence[float]) -> None:
@@ -60,25 +74,3 @@ class Pipeline:
         self,
     ) -> tuple[type[Pipeline], tuple[tuple[str, ...], tuple[float, ...], tuple[float, ...]]]:
         return Pipeline, (self.names, self.mean, self.std)
-
-
-def pipeline(names: Sequence[str], mean: Sequence[float], std: Sequence[float]) -> Pipeline:
-    """The transforms of a recipe, for `jal.datasets.large.LargeImages.with_transform`.
-
-    `pipeline(recipe.augmentation, recipe.mean, recipe.std)` is the training transform,
-    `pipeline(recipe.test_transform, recipe.mean, recipe.std)` the test transform. The paper's supplement has "resized
-    to 224 x 224", "random shift, color jittering, and horizontal flip"; sizes and strengths are the released code's.
-
-    Parameters
-    ----------
-    names
-        of `TRANSFORMS`, in order, on the raw image.
-    mean, std
-        of the three channels, on the scale 0 to 1.
-
-    Raises
-    ------
-    InputError
-        for an unknown name, or other than three positive std.
-    """
-    return Pipeline(names, mean, std)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from jal.errors import InputError
 from jal.training.recipe import RECIPES
-from jal.training.transforms import TRANSFORMS, Pipeline, pipeline
+from jal.training.transforms import TRANSFORMS, Pipeline
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 PLAIN = ((0.0,) * 3, (1.0,) * 3)
@@ -29,7 +29,7 @@ def image():
 def test_the_recipes_transforms_make_square_tensors_of_every_image(dataset, size):
     recipe = RECIPES[dataset]
     for names in (recipe.augmentation, recipe.test_transform):
-        tensor = pipeline(names, recipe.mean, recipe.std)(Image.new("RGB", size, (255, 0, 128)))
+        tensor = Pipeline(names, recipe.mean, recipe.std)(Image.new("RGB", size, (255, 0, 128)))
         assert tensor.shape == (3, 224, 224)
         assert tensor.dtype == torch.float32
 
@@ -38,20 +38,20 @@ def test_the_recipes_transforms_make_square_tensors_of_every_image(dataset, size
 def test_what_is_normalised_is_the_scale_from_0_to_1(dataset, image):
     recipe = RECIPES[dataset]
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (recipe.mean, recipe.std))
-    raw = pipeline(recipe.test_transform, *PLAIN)(image)
+    raw = Pipeline(recipe.test_transform, *PLAIN)(image)
     assert 0 <= raw.min() < 0.2
     assert 0.8 < raw.max() <= 1
     torch.testing.assert_close(
-        pipeline(recipe.test_transform, recipe.mean, recipe.std)(image), (raw - mean) / std
+        Pipeline(recipe.test_transform, recipe.mean, recipe.std)(image), (raw - mean) / std
     )
-    grey = pipeline((), recipe.mean, recipe.std)(Image.new("RGB", (2, 2), (51, 51, 51)))
+    grey = Pipeline((), recipe.mean, recipe.std)(Image.new("RGB", (2, 2), (51, 51, 51)))
     torch.testing.assert_close(grey, ((0.2 - mean) / std).expand(3, 2, 2))
 
 
 @pytest.mark.parametrize("dataset", ["webvision", "clothing1m"])
 def test_the_test_transforms_draw_nothing(dataset, image):
     recipe = RECIPES[dataset]
-    transform = pipeline(recipe.test_transform, recipe.mean, recipe.std)
+    transform = Pipeline(recipe.test_transform, recipe.mean, recipe.std)
     before = torch.get_rng_state()
     assert torch.equal(transform(image), transform(image))
     assert torch.equal(torch.get_rng_state(), before)
@@ -60,7 +60,7 @@ def test_the_test_transforms_draw_nothing(dataset, image):
 @pytest.mark.parametrize("dataset", ["webvision", "clothing1m"])
 def test_the_training_transforms_follow_torchs_seed(dataset, image):
     recipe = RECIPES[dataset]
-    transform = pipeline(recipe.augmentation, recipe.mean, recipe.std)
+    transform = Pipeline(recipe.augmentation, recipe.mean, recipe.std)
     first, other, again = (torch.manual_seed(seed) and transform(image) for seed in (0, 1, 0))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -69,18 +69,18 @@ def test_the_training_transforms_follow_torchs_seed(dataset, image):
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_each_name_has_its_size(name, image):
     sizes = {"resize256": (256, 341), "resize256x256": (256, 256), "flip": (300, 400), "jitter": (300, 400)}
-    assert pipeline((name,), *PLAIN)(image).shape == (3, *sizes.get(name, (224, 224)))
+    assert Pipeline((name,), *PLAIN)(image).shape == (3, *sizes.get(name, (224, 224)))
 
 
 def test_the_centre_is_the_centre(image):
-    whole = pipeline((), *PLAIN)(image)
-    assert torch.equal(pipeline(("centrecrop224",), *PLAIN)(image), whole[:, 38:262, 88:312])
+    whole = Pipeline((), *PLAIN)(image)
+    assert torch.equal(Pipeline(("centrecrop224",), *PLAIN)(image), whole[:, 38:262, 88:312])
 
 
 def test_crops_are_pieces_of_the_image_from_all_over_it():
     y, x = np.mgrid[:300, :400]
     numbered = Image.fromarray(np.stack([x // 2, x % 2, y // 2], -1).astype(np.uint8))
-    whole, crop = pipeline((), *PLAIN)(numbered), pipeline(("crop224",), *PLAIN)
+    whole, crop = Pipeline((), *PLAIN)(numbered), Pipeline(("crop224",), *PLAIN)
     torch.manual_seed(0)
     lefts, tops = [], []
     for _ in range(200):
@@ -95,7 +95,7 @@ def test_crops_are_pieces_of_the_image_from_all_over_it():
 
 
 def test_half_of_the_images_are_flipped(image):
-    whole, flip = pipeline((), *PLAIN)(image), pipeline(("flip",), *PLAIN)
+    whole, flip = Pipeline((), *PLAIN)(image), Pipeline(("flip",), *PLAIN)
     torch.manual_seed(0)
     flipped = [flip(image) for _ in range(200)]
     assert all(torch.equal(one, whole) or torch.equal(one, whole.flip(2)) for one in flipped)
@@ -104,7 +104,7 @@ def test_half_of_the_images_are_flipped(image):
 
 
 def test_resized_crops_have_8_to_100_per_cent_of_the_area_and_shapes_from_3_4_to_4_3(image):
-    crop = pipeline(("resizedcrop224",), *PLAIN)
+    crop = Pipeline(("resizedcrop224",), *PLAIN)
     torch.manual_seed(0)
     areas, shapes = [], []
     for _ in range(300):
@@ -119,7 +119,7 @@ def test_resized_crops_have_8_to_100_per_cent_of_the_area_and_shapes_from_3_4_to
 
 
 def test_the_jitter_moves_brightness_by_up_to_two_fifths_and_hue_at_all():
-    jitter = pipeline(("jitter",), *PLAIN)
+    jitter = Pipeline(("jitter",), *PLAIN)
     torch.manual_seed(0)
     grey = [jitter(Image.new("RGB", (4, 4), (100, 100, 100)))[:, 0, 0] for _ in range(300)]
     assert all(torch.allclose(one, one.mean().expand(3), atol=0.01) for one in grey)
@@ -136,7 +136,7 @@ def test_the_jitter_moves_brightness_by_up_to_two_fifths_and_hue_at_all():
 
 
 def test_it_travels_to_another_process(image):
-    transform = pipeline(("resize256", "centrecrop224"), MEAN, STD)
+    transform = Pipeline(("resize256", "centrecrop224"), MEAN, STD)
     assert isinstance(pickle.loads(pickle.dumps(transform)), Pipeline)
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         there = pool.apply(transform, (image,))
@@ -146,10 +146,10 @@ def test_it_travels_to_another_process(image):
 @pytest.mark.parametrize("name", ["crop4", "rotate20", "resizedcrop225", ""])
 def test_an_unknown_name_is_refused(name):
     with pytest.raises(InputError, match=f"unknown transform of large images '{name}': .*centrecrop224"):
-        pipeline(("flip", name), MEAN, STD)
+        Pipeline(("flip", name), MEAN, STD)
 
 
 @pytest.mark.parametrize(("mean", "std"), [((0.5,), (0.5,)), (MEAN, (0.2, 0.2)), (MEAN, (0.2, 0.0, 0.2))])
 def test_other_than_three_channels_are_refused(mean, std):
     with pytest.raises(InputError, match="give three numbers, std over 0"):
-        pipeline(("flip",), mean, std)
+        Pipeline(("flip",), mean, std)

@@ -23,14 +23,14 @@ from pathlib import Path
 import numpy as np
 
 from jal.datasets.large import lists
-from jal.datasets.large.images import FINE, LargeImages, Transformed
+from jal.datasets.large.images import FINE, LargeImages
 from jal.datasets.large.known import SPLITS
 from jal.datasets.large.lists import Listing, Problem, shown
 from jal.datasets.large.manifest import STATES, Rows, examine
 from jal.datasets.large.report import Report, refusal
 from jal.errors import InputError
 
-__all__ = ["SPLITS", "LargeImages", "Problem", "Report", "Transformed", "load", "verify"]
+__all__ = ["SPLITS", "LargeImages", "Problem", "Report", "load", "verify"]
 
 Progress = Callable[[str, int, int], None]
 """Called with the split, how many images are read, and of how many."""

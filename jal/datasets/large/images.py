@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -181,21 +180,3 @@ class LargeImages:
                 f"{shown(os.fsencode(path))} cannot be opened as an image ({reason}): see `jal data verify "
                 f"{self.name}`, and extract it again"
             ) from None
-
-    def with_transform(self, transform: Callable[[Image], Any]) -> Transformed:
-        """A map-style dataset for `torch.utils.data.DataLoader`."""
-        return Transformed(self, transform)
-
-
-@dataclass(frozen=True)
-class Transformed:
-    """Pairs of a transformed image and its label, by index: what `torch.utils.data.DataLoader` asks for."""
-
-    images: LargeImages
-    transform: Callable[[Image], Any]
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> tuple[Any, int]:
-        return self.transform(self.images.open(index)), int(self.images.labels[index])

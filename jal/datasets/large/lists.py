@@ -132,7 +132,7 @@ def _webvision(folder: Path, split: str) -> Listing:
     else:
         remarks.append(f"no file {synsets}: whether the labels mean the known classes is not checked")
     file = folder / "info" / ("train_filelist_google.txt" if split == "train" else "val_filelist.txt")
-    rows, bad = _pairs(_official(file, "info.tar"), _WEB_CLASSES)
+    rows, bad = _pairs(_official(file, "WebVision's info.tar"), _WEB_CLASSES)
     rows = [(path, label) for path, label in rows if label < len(SYNSETS)]
     if split == "train":
         _folder(folder, ("google",), "google_resized_256.tar")
@@ -230,7 +230,7 @@ def _clothing1m(folder: Path, split: str) -> Listing:
             raise InputError(
                 f"{file} names {len(classes)} classes, expected {len(CLOTHES)}: extract it again"
             )
-    archive = "the archive of annotations"
+    archive = "Clothing1M's archive of annotations"
     keys = _official(lists / f"{split}_key_list.txt", archive)
     labels = _official(lists / f"{split.partition('_')[0]}_label_kv.txt", archive)
     pairs, unread = _pairs(labels, 10**9)
@@ -248,7 +248,7 @@ def _clothing1m(folder: Path, split: str) -> Listing:
     remarks = []
     if unread:
         remarks.append(f"lines that are not an image and its label: {len(unread)}, the first {unread[0][1]}")
-    _folder(folder, ("images",), "the archives of images")
+    _folder(folder, ("images",), "Clothing1M's archives of images")
     return _listing("clothing1m", split, folder, rows, classes, bad, remarks)
 
 

@@ -153,19 +153,14 @@ def test_an_image_that_broke_since_is_told_in_one_line(tmp_path, put, of, conten
     assert "\n" not in str(error.value)
 
 
-def test_it_is_a_sequence_of_images_and_labels(tmp_path, put, of):
+def test_it_is_images_and_labels_by_number(tmp_path, put, of):
     put(tmp_path / "a.jpg")
     put(tmp_path / "b c.jpg")
     data = of("a.jpg", "b c.jpg")
     assert len(data) == 2
     assert data.num_classes == 6
     assert data.path(1) == tmp_path / "b c.jpg"
-    sized = data.with_transform(lambda image: image.size)
-    assert len(sized) == 2
-    assert sized[1] == ((40, 30), 1)
-    assert type(sized[1][1]) is int
-    with pytest.raises(IndexError):
-        sized[2]
+    assert data.open(1).size == (40, 30)
 
 
 def test_it_travels_to_another_process(of):

@@ -199,23 +199,6 @@ def test_unknown_names_are_refused(call):
         call("ilsvrc12", "train")
 
 
-def test_a_loader_takes_it(root, webvision):
-    import torch
-    from torch.utils.data import DataLoader
-
-    from jal.training.transforms import pipeline
-
-    data = large.load("webvision", "train", root)
-    transform = pipeline(("resize256", "centrecrop224"), (0.5,) * 3, (0.5,) * 3)
-    for workers in (0, 2):
-        images, labels = next(
-            iter(DataLoader(data.with_transform(transform), batch_size=3, num_workers=workers))
-        )
-        assert images.shape == (3, 3, 224, 224)
-        assert labels.dtype == torch.int64
-        assert labels.tolist() == [0, 1, 49]
-
-
 def test_importing_it_needs_neither_torch_nor_pillow():
     code = (
         "import sys; sys.modules.update(dict.fromkeys(('torch', 'PIL', 'pandas', 'scipy', 'torchvision', 'sklearn')));"
