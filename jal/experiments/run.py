@@ -27,7 +27,7 @@ EpochProgress = Callable[[int, Mapping[str, float]], None]
 
 _on_devices: dict[tuple[str, int, str], DeviceData] = {}
 _shared = threading.Lock()
-"""Held by whoever draws from torch's one random stream, or loads what all runs share: those on one card are threads."""
+"""Held by whoever loads what all runs share: those on one card are threads."""
 
 
 def run(
@@ -167,13 +167,14 @@ def _training(
     from jal.training.data import StreamedData
     from jal.training.loop import Training
     from jal.training.streamed import Streamed
+    from jal.training.transforms import drawing
 
     device = choose_device(device)
     recipe = spec.recipe
     data = _data(spec, data_root)
     channels, size = _seen(spec, data)
     with computing(device, deterministic, pixels=recipe.batch_size * size**2):
-        with _shared, torch.random.fork_rng(devices=[]):
+        with drawing, torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(spec.seed)
             model = models.build(recipe.model, data.num_classes, channels, size, recipe.width, recipe.initial)
             if spec.loss.name == lt_apl.NAME:

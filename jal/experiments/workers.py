@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from jal import lease
+from jal.cores import cores
 from jal.errors import InputError, Stopped, TrainingError
 from jal.experiments import pace, provenance
 from jal.experiments.device import choose_device
@@ -207,7 +208,7 @@ class LocalStaff:
     ) -> None:
         devices = _devices(choose_device(device), per_gpu)
         if devices[0] == "cpu":
-            devices *= jobs or _cores()
+            devices *= jobs or cores()
         devices = devices[: max(1, min(runs, jobs or runs))]
         if threads is None:
             threads = devices[0] != "cpu" or len(devices) == 1
@@ -288,11 +289,3 @@ def _devices(device: str, per_gpu: int) -> list[str]:
     if device == "cuda":
         return [f"cuda:{number}" for number in range(torch.cuda.device_count())] * per_gpu
     return [device] if device == "cpu" else [device] * per_gpu
-
-
-def _cores() -> int:
-    """Those that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1

@@ -7,8 +7,10 @@ random stream of its own, so that neither the number of reading processes nor a 
 from __future__ import annotations
 
 import os
+import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from multiprocessing import current_process
 from typing import Any
 
@@ -18,39 +20,55 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from jal.cores import cores
 from jal.datasets.large import LargeImages
-from jal.errors import InputError
+from jal.datasets.large.lists import shown
+from jal.errors import InputError, TrainingError
 from jal.losses import Loss
 from jal.models import Classifier
 from jal.training import speed
+from jal.training.curves import Curves
 from jal.training.data import StreamedData
-from jal.training.loop import Training
+from jal.training.loop import Progress, Training
 from jal.training.recipe import Recipe
-from jal.training.transforms import Pipeline
+from jal.training.transforms import Pipeline, drawing
 
 TRIED = 5
-"""Steps from which the rest of a run is estimated."""
+"""Steps from which the rest of a run is estimated, or as many as there are readers."""
+
+MOST_READERS = 16
+"""More do not make one GPU faster, and each holds two batches."""
+
+PATIENCE = 30
+"""Seconds for which a reader goes on that was told to end: the run needs its batches up to where it stops."""
 
 Item = tuple[int, int]
 """An image's number and the seed of its transforms."""
+
+_DEATH = "DataLoader worker (pid"
+"""How torch begins to say that a reader was killed."""
 
 
 class Streamed(Training):
     """A run in the making, its images on disk: see `Training` for what it does and gives.
 
-    The test images of `data.others` are tested after each epoch too: `<name>_accuracy`, per cent.
+    The test images of `data.others` are tested after each epoch too: `<name>_accuracy`, per cent. Curves that need
+    true labels of the training images are left out.
 
     Parameters
     ----------
     data
         images that may differ in size: the recipe's `augmentation` and `test_transform` make them one.
     workers
-        processes that read ahead; 0: this one reads. One fewer than there are cores if left out.
+        processes that read ahead; 0: this one reads. If left out one fewer than there are cores, at most
+        `MOST_READERS`.
 
     Raises
     ------
     InputError
         as `Training`, and while it runs for an image that cannot be read, or images that still differ in size.
+    TrainingError
+        as `Training`, and where a reading process was killed.
     """
 
     data: StreamedData
@@ -71,13 +89,42 @@ class Streamed(Training):
         self.tested_at_a_time = recipe.batch_size
         if workers is None:
             # A daemon, such as a worker of dask's, may not have processes of its own.
-            workers = 0 if current_process().daemon else (os.cpu_count() or 1) - 1
+            workers = 0 if current_process().daemon else min(cores() - 1, MOST_READERS)
         self.workers = workers
-        self._coming: Iterator[Tensor] = iter(())
+        self._coming = self._read(data.train_images, self.train_transform, ())
         self.right = {name: torch.zeros((), dtype=self.dtype, device=self.device) for name in data.others}
+        # Whether a label is right is not known.
+        self.shares = {name: share for name, share in self.shares.items() if not name.startswith("clean_")}
         self.shares |= {f"{name}_accuracy": 100 / len(images) for name, images in data.others.items()}
         if data.others:
             self.tested = {data.test_images.name: "test_accuracy"} | {n: f"{n}_accuracy" for n in data.others}
+
+    def run(
+        self, progress: Progress | None = None, between: Callable[[Training], None] | None = None
+    ) -> Curves:
+        """As `Training.run`; no reader outlives it."""
+        with self._reading():
+            return super().run(progress, between)
+
+    def estimate(self) -> float:
+        """As `Training.estimate`; no reader outlives it."""
+        with self._reading():
+            return super().estimate()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            # torch's, raised wherever the run is when it hears of it.
+            if not str(error).startswith(_DEATH):
+                raise
+            raise TrainingError(
+                f"a process that reads images was killed: is there memory, and room in /dev/shm, for {self.workers}? "
+                f"({' '.join(str(error).split())})"
+            ) from None
+        finally:
+            self._coming.close()
 
     def _transforms(self) -> tuple[str, ...]:
         recipe = self.recipe
@@ -105,19 +152,26 @@ class Streamed(Training):
 
     def _read(
         self, images: LargeImages, transform: Pipeline, batches: Sequence[Sequence[Item]]
-    ) -> Iterator[Tensor]:
+    ) -> Generator[Tensor, None, None]:
+        readers = min(self.workers, len(batches))
         loader: DataLoader[Any] = DataLoader(
-            _Transformed(images, transform),
+            # A reader has the random stream of its process for itself.
+            _Transformed(images, transform, nullcontext() if readers else drawing),
             batch_sampler=batches,  # type: ignore[arg-type]
-            num_workers=min(self.workers, len(batches)),
+            num_workers=readers,
             collate_fn=_stacked,
+            worker_init_fn=_patient,
             generator=torch.Generator(),
             pin_memory=self.device.type == "cuda",
         )
-        for found in loader:
-            if isinstance(found, InputError):
-                raise found
-            yield found.to(self.device, self.dtype, memory_format=torch.channels_last, non_blocking=True)
+        try:
+            for found in loader:
+                if isinstance(found, InputError):
+                    raise found
+                yield found.to(self.device, self.dtype, memory_format=torch.channels_last, non_blocking=True)
+        except (OSError, EOFError) as error:  # a reader died while it handed a batch over
+            time.sleep(1)  # in the main thread torch raises now, or it would wherever the error is told
+            raise RuntimeError(f"{_DEATH}): {type(error).__name__}") from None
 
     @torch.no_grad()
     def _evaluate(self) -> None:
@@ -128,23 +182,36 @@ class Streamed(Training):
             for (_, scores), some in zip(self.passes(images), labels, strict=True):
                 self.right[name] += (scores.argmax(1) == some).sum()
 
+    def _end_epoch(self) -> dict[str, float]:
+        self._coming.close()  # all is read, but it waits to be asked once more
+        return super()._end_epoch()
+
     def _totals(self) -> dict[str, Tensor]:
         return super()._totals() | {f"{name}_accuracy": right for name, right in self.right.items()}
 
     def _seconds_of_a_step(self) -> float:
-        steps = min(TRIED, self.steps - self.step)
+        self.step = 0
+        self._begin_epoch()
+        # The readers' first batches come at one time, after the start of all.
+        ahead = min(self.workers, self.steps // 2)
+        steps = min(max(TRIED, self.workers), self.steps - ahead)
+        for _ in range(ahead):
+            self._advance()
+        speed.synchronise()
         began = time.perf_counter()
         for _ in range(steps):
             self._advance()
         speed.synchronise()
-        return (time.perf_counter() - began) / steps
+        seconds = time.perf_counter() - began
+        self._coming.close()
+        return seconds / steps
 
 
 class _Transformed(Dataset[Any]):
     """Transformed images by number and seed; in the place of one that cannot be read, the error."""
 
-    def __init__(self, images: LargeImages, transform: Pipeline) -> None:
-        self.images, self.transform = images, transform
+    def __init__(self, images: LargeImages, transform: Pipeline, turn: AbstractContextManager[Any]) -> None:
+        self.images, self.transform, self.turn = images, transform, turn
 
     def __getitem__(self, item: Item) -> Tensor | InputError:
         number, seed = item
@@ -152,9 +219,22 @@ class _Transformed(Dataset[Any]):
             image = self.images.open(number)
         except InputError as error:
             return error
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)
-            return self.transform(image)
+        try:
+            with self.turn, torch.random.fork_rng(devices=[]):
+                torch.default_generator.manual_seed(seed)
+                return self.transform(image)
+        except ValueError as error:  # such as a crop larger than the image
+            return InputError(
+                f"{shown(os.fsencode(self.images.path(number)))} cannot be transformed: {error}"
+            )
+
+
+def _patient(_: int) -> None:
+    """A reader hears what its whole group is told, Ctrl-C or a batch system's SIGTERM; the run decides what follows."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Not ignored: so torch ends a reader that hangs.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, lambda *_: signal.alarm(PATIENCE))
 
 
 def _stacked(images: Sequence[Tensor | InputError]) -> Tensor | InputError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,9 @@ TRANSFORMS: dict[str, Callable[[ModuleType], Any]] = {
     "centrecrop224": lambda transforms: transforms.CenterCrop(224),
 }
 """torchvision's, with its own defaults, by the names that `Recipe.augmentation` and `test_transform` use."""
+
+drawing = threading.Lock()
+"""Held by whoever draws from torch's one random stream: the runs on one card are threads."""
 
 
 class Pipeline:

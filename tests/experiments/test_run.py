@@ -183,7 +183,7 @@ def test_the_command_keeps_a_record_and_does_not_run_twice(short, tmp_path):
 
 
 def test_data_that_cannot_be_had_is_an_input_error(short):
-    with pytest.raises(InputError, match="(?i)clothing1m"):
+    with pytest.raises(InputError, match=r"(?i)clothing1m"):
         run(short(dataset="clothing1m", noise="clean", rate=None))
 
 

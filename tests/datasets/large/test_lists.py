@@ -142,7 +142,9 @@ class TestWebVision:
         shutil.rmtree(webvision / "val_images_256")
         refuse("webvision", "val", root, "no folder .*/val_images_256: extract val_images_256.tar there")
         (webvision / "info/val_filelist.txt").unlink()
-        refuse("webvision", "val", root, "no file .*/info/val_filelist.txt: extract WebVision's info.tar there")
+        refuse(
+            "webvision", "val", root, "no file .*/info/val_filelist.txt: extract WebVision's info.tar there"
+        )
 
     def test_a_list_that_is_no_file_is_refused(self, root, webvision, loop):
         file = webvision / "info/val_filelist.txt"
@@ -303,7 +305,12 @@ class TestClothing1M:
 
     def test_what_is_not_extracted_is_named(self, root, clothing1m):
         shutil.rmtree(clothing1m / "images")
-        refuse("clothing1m", "clean_test", root, "no folder .*/images: extract Clothing1M's archives of images there")
+        refuse(
+            "clothing1m",
+            "clean_test",
+            root,
+            "no folder .*/images: extract Clothing1M's archives of images there",
+        )
         (clothing1m / "clean_label_kv.txt").unlink()
         refuse(
             "clothing1m",
