@@ -87,7 +87,6 @@ def _readable(app: Sphinx, what: str, name: str, item: object, options: object, 
     if "Attributes" not in lines:
         return
     at = lines.index("Attributes")
-    lines[at : at + 2] = [".. rubric:: Attributes", ""]
     types = getattr(item, "__annotations__", {})
     for number in range(at + 2, len(lines)):
         line, after = lines[number], "".join(lines[number + 1 : number + 2])

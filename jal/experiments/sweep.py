@@ -70,7 +70,7 @@ class SweepResult:
 
     @property
     def exit_code(self) -> int:
-        """0: all done; 1: some failed; 75: stopped with work left, to be resumed."""
+        """0 where all is done, 1 where some failed, 75 where it was stopped with work left, to be resumed."""
         return 75 if self.left else 1 if self.failed else 0
 
     def to_dict(self) -> dict[str, Any]:

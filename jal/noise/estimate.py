@@ -45,7 +45,7 @@ class SmallestA:
 
     @property
     def none(self) -> float:
-        """The probability that no `a` is enough: that some class's true label does not lead."""
+        """The probability that no `a` is enough, since some class's true label does not lead."""
         return float(np.isinf(self.draws).mean())
 
 

@@ -104,7 +104,7 @@ class LabelFile:
 
     @property
     def sha256(self) -> str:
-        """Of the labels: `labels_sha256`."""
+        """The `labels_sha256` of the labels."""
         return labels_sha256(self.labels)
 
     def check_against(self, true: ArrayLike) -> None:

@@ -113,7 +113,7 @@ class NoiseReport:
 
     @property
     def not_dominant(self) -> list[int]:
-        """The classes whose true label is not strictly the likeliest one given: the paper's condition fails."""
+        """The classes for which the paper's condition fails, since another label is as likely as the true one."""
         own = np.diag(self.counts)
         wrong = (self.counts - np.diag(own)).max(axis=1)
         return [i for i in np.flatnonzero(own <= wrong).tolist() if i not in self.absent]

@@ -156,7 +156,7 @@ def advice(noises: Mapping[str, Transition], alpha: float, beta: float) -> pd.Da
     rows = {}
     for name, T in noises.items():
         a = minimum_a(T)
-        enough = [candidate for candidate in LIST if candidate >= a]
+        enough = [candidate for candidate in LIST if candidate >= a * (1 - 1e-9)]  # 1 - 2 x 0.4 is not 0.2
         rho, sigma = weights(alpha, beta, enough[0], len(T)) if enough else (math.nan, math.nan)
         rows[name] = {
             "margin": f"{margin(T):.3f}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import nan
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -12,6 +13,7 @@ import pandas as pd
 from jal.errors import unknown
 from jal.reporting.comparison import Cell, accuracies
 from jal.reporting.verdict import welch
+from jal.reporting.wording import with_interval
 
 JAL = ("JAL-CE", "JAL-FL")
 
@@ -83,8 +85,8 @@ class Lead:
     interval: tuple[float, float] | None
 
     def __str__(self) -> str:
-        interval = "no interval" if self.interval is None else "[{:+.2f}, {:+.2f}]".format(*self.interval)
-        return f"{self.loss} over {self.over} by {self.points:+.2f} ({interval})"
+        points = with_interval(self.points, *(self.interval or (nan, nan)), digits=2)
+        return f"{self.loss} over {self.over} by {points}{'' if self.interval else ' (no interval)'}"
 
 
 def lead(column: Column, losses: Iterable[str], over: Iterable[str]) -> Lead | None:
@@ -126,11 +128,12 @@ class TopTwo:
         ]
 
     def detail(self, columns: Mapping[str, Column], rivals: Mapping[str, frozenset[str]]) -> str:
-        """How often each is."""
+        """How often each is, among the columns that have it."""
         counts = []
         for loss in self.losses:
             there = [column for column in columns.values() if loss in column]
-            counts.append(f"{loss} in {sum(loss in top_two(column) for column in there)} of {len(there)}")
+            among = sum(loss in top_two(column) for column in there)
+            counts.append(f"{loss} in {among} of {len(there)}" if there else f"{loss} has no number")
         return ", ".join(counts)
 
 

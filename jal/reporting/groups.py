@@ -10,6 +10,7 @@ from jal.experiments.noises import NoiseSpec
 from jal.experiments.provenance import commit_in_words
 from jal.experiments.record import Record
 from jal.experiments.spec import RunSpec
+from jal.reporting.wording import listed
 
 Condition = tuple[str, str | None, float | None, str | None]
 
@@ -61,11 +62,12 @@ def noise_title(noise: Condition) -> str:
 def provenance(records: Sequence[Record], grid: str, profile: str) -> str:
     """One line of Markdown under a figure or table: what it shows, and what made it."""
     environments = [record.environment for record in records]
-    seeds = ", ".join(map(str, sorted({record.spec.seed for record in records})))
+    seeds = sorted({record.spec.seed for record in records})
     devices = "; ".join(sorted({f"{e['device']} on {e['processor']}" for e in environments}))
     commits = {commit_in_words(e, quote="`") for e in environments}
     seconds = sum(record.timing["seconds"] for record in records)
     return (
-        f"*Profile: {profile}. Grid: {grid}. Records: {len(records)}, seeds {seeds}, {seconds:.0f} s of training. "
+        f"*Profile: {profile}. Grid: {grid}. Records: {len(records)}, seed{'s' * (len(seeds) > 1)} "
+        f"{listed(map(str, seeds))}. {seconds:.0f} s of training. "
         f"Device: {devices}. Commit: {', '.join(sorted(commits))}.*"
     )

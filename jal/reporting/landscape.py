@@ -200,10 +200,12 @@ def said_of_leaders(frame: pd.DataFrame, among: str = "semi-supervised") -> str:
         for _, column in comparison.groupby(columns, dropna=False):
             if column["kind"].nunique() > 1 and among in set(column["kind"]):
                 leaders.append(str(column.loc[column["accuracy"].idxmax(), "kind"]))
+    if not leaders:
+        return f"No column of a table has a {among} method beside another kind."
     counted = [f"{kind} in {leaders.count(kind)}" for kind in KINDS[::-1] if kind in leaders]
     return (
-        f"Of the columns of one table that have a {among} method beside others there are {len(leaders)}. "
-        f"The highest number is: {listed(counted)}."
+        f"In {len(leaders)} columns of these tables a {among} method stands beside other kinds. "
+        f"The kind of the method with the highest number is {listed(counted)}."
     )
 
 

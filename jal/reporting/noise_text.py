@@ -225,10 +225,10 @@ def said_of_images(one: Kept) -> str:
         if lost
         else f"the true label leads everywhere, and *a* ≥ {number(one.smallest_a)} would do"
     )
-    covered = ", ".join(f"{percent(one.images.covered[a])} with *a* = {a}" for a in SCALES)
+    covered = ", ".join(f"*a* = {a} for {percent(one.images.covered[a])}" for a in SCALES)
     return (
         f"**{name}, PDN at {rate}.** Class by class {view}. Image by image it leads for {percent(led)}; "
-        f"for the other {percent(1 - led)} no *a* is enough. Covered are {covered}."
+        f"for the other {percent(1 - led)} no *a* is enough. Enough is {covered}."
     )
 
 

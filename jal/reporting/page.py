@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 
 from jal.checkout import find_root
+from jal.experiments.pace import duration
 from jal.experiments.provenance import commit_in_words
 from jal.experiments.record import Record
 from jal.reporting.cell_runs import accuracy
@@ -169,7 +170,7 @@ def made_by(records: Iterable[Record]) -> list[str]:
     commits = sorted(set(map(commit_in_words, environments)))
     return [
         f"Seed{'s' if len(seeds) > 1 else ''} {listed(map(str, seeds))}",
-        f"{sum(record.timing['seconds'] for record in records) / 60:.1f} min of training on {'; '.join(devices)}",
+        f"{duration(sum(record.timing['seconds'] for record in records))} of training on {'; '.join(devices)}",
         f"Commit{'s' if len(commits) > 1 else ''} {listed(commits)}",
     ]
 

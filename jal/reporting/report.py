@@ -139,7 +139,8 @@ def claims_table(frame: pd.DataFrame) -> Block:
         of `jal.reporting.claims.claims`.
     """
     lines = [
-        '<table class="dataframe jal-comparison jal-claims">',
+        # Not jal-comparison: that keeps each cell on one line, and these are sentences.
+        '<table class="dataframe jal-claims">',
         "<thead><tr>"
         + "".join(f'<th scope="col">{name}</th>' for name in ("claim", "test", "as reported", "as measured"))
         + "</tr></thead>",

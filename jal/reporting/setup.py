@@ -311,7 +311,7 @@ def in_words(runs: Sequence[RunSpec], of_paper: Reported | None, noise: Kept | N
         "penalty on the weights": described["regulariser"],
         "training": f"{recipe.epochs} epochs in batches of {recipe.batch_size} ({batches}); {described['optimiser']}, "
         f"learning rate {recipe.learning_rate:g}, {described['schedule']}{clip}",
-        "test": f"once training has ended, on {images['test images']} images with their true labels",
+        "test": f"after each epoch, on {images['test images']} images with their true labels; the last one counts",
         "repeated": f"{len(runs)} times, with the seeds {listed(str(one.seed) for one in runs)}",
         "the paper's number": "none"
         if of_paper is None

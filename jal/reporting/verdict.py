@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from scipy import special
 
 from jal.errors import InputError
-from jal.reporting.wording import listed
 
 Word = Literal["agrees", "differs", "inconclusive", "one run", "no std", "no n", "not run", "not reported"]
 
@@ -246,13 +245,14 @@ def power_in_words(
     stds
         the standard deviations of a run to say it for.
     """
-    same = [power(std, n_reported, n_measured) for std in stds]
-    away = [power(std, n_reported, n_measured, true_difference=apart) for std in stds]
-    return (
-        f"With {n_measured} runs against {n_reported} and a standard deviation of "
-        f"{listed(f'{std:g}' for std in stds)}, the very same process agrees in "
-        f"{listed(f'{p.agrees:.0%}' for p in same)} of cells and differs by chance in "
-        f"{listed(f'{p.differs:.1%}' for p in same)}. One that is {apart:g} points away is found to differ in "
-        f"{listed(f'{p.differs:.0%}' for p in away)}, and agrees by chance in "
-        f"{listed(f'{p.agrees:.1%}' for p in away)}. The rest is inconclusive."
-    )
+    said = []
+    for std in stds:
+        same = power(std, n_reported, n_measured)
+        away = power(std, n_reported, n_measured, true_difference=apart)
+        said.append(
+            f"Where one run has a standard deviation of {std:g} point{'s' * (std != 1)}, the very same process "
+            f"agrees in {same.agrees:.0%} of cells and differs by chance in {same.differs:.1%}; one that is "
+            f"{apart:g} points away is found to differ in {away.differs:.0%} and agrees by chance in "
+            f"{away.agrees:.1%}."
+        )
+    return f"Take {n_measured} runs against {n_reported}. {' '.join(said)} The rest is inconclusive."

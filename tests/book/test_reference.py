@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 
 from jal.book.extension import _readable
 
@@ -61,8 +62,8 @@ def test_attributes_that_share_a_line_and_bars_are_readable():
     _readable(None, "class", "Item", Item, None, lines)
     assert lines[0] == r"Sum \|w\|, `a|b`."
     assert lines[2:] == [
-        ".. rubric:: Attributes",
-        "",
+        "Attributes",
+        "----------",
         "``first: <class 'int'>``, ``second: float | None``",
         "    numbers.",
         "``third``",
@@ -73,3 +74,12 @@ def test_attributes_that_share_a_line_and_bars_are_readable():
         "InputError",
         "    never.",
     ]
+
+
+@pytest.mark.book
+def test_sections_have_their_headings_and_signatures_are_short(book):
+    pages = [BeautifulSoup(file.read_text(), "html.parser") for file in (book / "book/api").glob("*.html")]
+    headings = {heading.get_text(strip=True) for page in pages for heading in page.select("p.rubric")}
+    assert {"Attributes", "Shape"} <= headings
+    assert not any("rubric" in field.get_text() for page in pages for field in page.select("dl.field-list"))
+    assert max(len(name.get_text()) for page in pages for name in page.select("dt.sig")) < 600

@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 
 from jal.errors import InputError
 from jal.losses import build
-from jal.noise import symmetric, transition
+from jal.noise import pair, symmetric, transition
 from jal.noise.estimate import SmallestA
 from jal.reporting import choosing
 from jal.theory import margin, minimum_a
@@ -92,6 +92,8 @@ def test_advice_lists_what_suffices_and_none_where_nothing_does():
     assert table.loc["strong", "MAE / NCE, at the first"] == "1"
     assert table.loc["hopeless", "smallest a"] == "none"
     assert table.loc["hopeless", "of the paper's list"] == "none"
+    exactly = choosing.advice({"at the bound": pair(10, 0.4)}, alpha=1, beta=1)
+    assert exactly.loc["at the bound", "of the paper's list"] == "5, 10, 20, 30"
 
 
 @pytest.mark.parametrize(("a", "beta", "K"), [(5, 1, 10), (30, 1, 10), (20, 0.2, 100)])

@@ -6,7 +6,7 @@ import pytest
 
 from jal.errors import InputError
 from jal.experiments.grids import get as grid_named
-from jal.reporting.claims import CLAIMS, Claim, Gain, Summary, TopTwo, claims, judge, lead, top_two
+from jal.reporting.claims import CLAIMS, Claim, Gain, Lead, Summary, TopTwo, claims, judge, lead, top_two
 from jal.reporting.comparison import Cell, cells_of
 from jal.reporting.reported import reported
 from jal.reporting.verdict import welch
@@ -29,10 +29,12 @@ def test_a_lead_is_the_difference_of_the_bests_with_welchs_interval():
     assert (found.loss, found.over) == ("a", "c")
     assert found.points == pytest.approx(3.15)
     assert found.interval == welch(65.43, 0.99, 3, 62.28, 1.10, 3).interval()
-    assert str(found).startswith("a over c by +3.15 ([+0.7")
+    assert str(found).startswith("a over c by +3.15 [+0.7")
     assert lead(table, ("z",), ("b",)) is None and lead(table, ("a",), ()) is None
     alone = lead({"a": Summary(2.0, None, None), "b": Summary(1.0, None, None)}, "a", "b")
     assert alone.interval is None and str(alone) == "a over b by +1.00 (no interval)"
+    behind = Lead("a", "b", -8.314, (-12.7, -3.91))
+    assert str(behind) == "a over b by −8.31 [−12.70, −3.91]"
 
 
 def claim(test, conditions=("cifar10 symmetric 0.8",), most=False):
@@ -89,6 +91,8 @@ def test_in_most_columns_is_more_than_half():
         "JAL-CE in 3 of 4, JAL-FL in 3 of 4",
     )
     assert outcome(claim(TopTwo(), SYMMETRIC), mixed)[0] == "fails"
+    one = outcome(claim(TopTwo(), SYMMETRIC, most=True), cells(leave_out=("JAL-FL",)))
+    assert one[1] == "JAL-CE in 4 of 4, JAL-FL has no number"
     half = cells(BEST, conditions=good[:2]) + cells({"CE": 70.0, "FL": 70.0}, conditions=SYMMETRIC[2:])
     assert outcome(claim(TopTwo(), SYMMETRIC, most=True), half)[0] == "fails"
 

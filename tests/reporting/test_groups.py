@@ -43,6 +43,6 @@ def test_provenance_names_grid_records_seeds_machine_and_commit(make):
     one, other = make(), make(seed=124)
     other = replace(other, environment=other.environment | {"commit": "f" * 40, "dirty": True})
     assert provenance([one, other], "table 3", "quick") == (
-        "*Profile: quick. Grid: table 3. Records: 2, seeds 123, 124, 4 s of training. "
+        "*Profile: quick. Grid: table 3. Records: 2, seeds 123 and 124. 4 s of training. "
         "Device: cpu on An Engine. Commit: `0123456789ab`, `ffffffffffff` with changes.*"
     )

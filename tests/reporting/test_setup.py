@@ -128,6 +128,7 @@ def test_a_cell_in_words_is_complete():
         "L1 5·10⁻⁵.",
         "391 steps an epoch, the last on 80 images",
         "the gradient's norm at most 5.",
+        "after each epoch, on 10,000 images with their true labels; the last one counts.",
         "3 times, with the seeds 123, 124 and 125.",
         "65.43 ± 0.99.",
     ):

@@ -10,8 +10,8 @@ Versions = Mapping[str, Callable[[str], Grid]]
 """A grid for each profile that it has, by the settings."""
 
 LAPTOP: Words = {"dataset": "fashion-mnist", "train_size": 20000}
-"""A third of Fashion-MNIST: with a third of the steps a run takes a minute or two, and cross entropy still learns
-wrong labels by heart."""
+"""A third of Fashion-MNIST: with a third of the steps a run takes minutes, and cross entropy still learns wrong
+labels by heart."""
 
 QUICK: Words = {"dataset": "digits"}
 

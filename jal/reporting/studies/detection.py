@@ -118,7 +118,7 @@ def in_words(records: GridRecords) -> str:
             known = not math.isnan(most.chosen)
             text += f"; where the noisy labels would stop it is {most.chosen:.3f}." if known else "."
         missing = len(frame) - len(there)
-        lines.append(text + (f" {missing} of {len(frame)} are not run." if missing else ""))
+        lines.append(text + (f" {missing} of {len(frame)} losses are not run yet." if missing else ""))
     return "\n".join(lines)
 
 

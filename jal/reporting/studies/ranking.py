@@ -209,7 +209,7 @@ def in_words(records: GridRecords, baseline: str = RECIPE) -> str:
     if pairs:
         lines.append(
             f"- **{baseline}, another seed**: Kendall's tau of the losses' order is {chance:.2f} on average over "
-            f"{pairs} pairs of seeds."
+            f"{pairs} pair{'s' * (pairs > 1)} of seeds."
         )
     for row in agreement(records, baseline).itertuples():
         if pd.isna(row.pairs):
@@ -223,12 +223,18 @@ def in_words(records: GridRecords, baseline: str = RECIPE) -> str:
             if row.same_best
             else f"{row.best} is the best in place of {row.best_before}"
         )
-        turned = f"{row.turned} of {row.pairs} pairs turn round, {row.turned_clearly} of them beyond both intervals"
-        parts = [order or "no order", best, f"{row.top_two_shared} of the two best stay", turned]
+        two = ("neither of the two best stays", "one of the two best stays", "the two best stay")
+        turned = (
+            f"{row.turned} of {row.pairs} pairs {'turns' if row.turned == 1 else 'turn'} round, "
+            f"{row.turned_clearly or 'none'} of them beyond both intervals"
+            if row.turned
+            else "no pair turns round"
+        )
+        parts = [order or "no order", best, two[row.top_two_shared], turned]
         missing = f" {row.left_out} of {row.losses + row.left_out} losses lack runs." if row.left_out else ""
         lines.append(f"- **{row.column}**: {'; '.join(parts)}.{missing}")
     if without:
-        lines.append(f"- Not run of two losses that {baseline} has: {listed(without)}.")
+        lines.append(f"- Without two losses to compare with {baseline} yet: {listed(without)}.")
     return "\n".join(lines)
 
 
@@ -245,10 +251,14 @@ def stability(records: GridRecords, baseline: str = RECIPE) -> str:
     if whole.empty:
         return f"No change has runs of all {len(records.grid.rows)} losses yet."
     first, both = int(whole["same_best"].sum()), int(whole["top_two_shared"].eq(2).sum())
-    changes = listed(whole["column"])
+    some = (
+        f"{len(whole)} of {len(frame)} changes have"
+        if len(whole) < len(frame)
+        else f"All {len(frame)} changes have"
+    )
     return (
-        f"Of {len(whole)} of {len(frame)} changes with runs of all {len(records.grid.rows)} losses ({changes}) the "
-        f"best loss stays the best in {first}, and the two best stay the two best in {both}."
+        f"{some} runs of all {len(records.grid.rows)} losses. Under {first} of these the best loss stays the best, "
+        f"and under {both} the two best stay the two best."
     )
 
 
@@ -279,7 +289,7 @@ class ByChance:
 
     def __str__(self) -> str:
         return (
-            f"If the {self.losses} losses' true accuracies were the measured means, {self.runs} "
+            f"Were the measured means of the {self.losses} losses the truth, then {self.runs} "
             f"{'run' if self.runs == 1 else 'runs'} of each, with the standard deviation of {self.std:.2f} points that "
             f"runs of one loss have here, would find the best loss in {share(self.same_best)} of repetitions and the "
             f"two best in {share(self.same_two)}; Kendall's tau would be {self.kendall:.2f} on average."

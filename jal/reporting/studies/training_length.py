@@ -127,25 +127,32 @@ def in_words(records: GridRecords, over: str = "CE") -> str:
     compared = leads(records, over)
     lines = []
     for noise, frame in overtaking(compared).groupby("noise", sort=False):
-        there = [_in_words(row) for row in frame.itertuples() if row.lengths]
-        without = listed(row.loss for row in frame.itertuples() if not row.lengths)
-        text = f"{over} is beaten by {'; '.join(there)}." if there else "not run."
-        lines.append(f"- **{noise}**: {text}" + (f" Not compared: {without}." if there and without else ""))
+        there = [row for row in frame.itertuples() if row.lengths]
+        if not there:
+            lines.append(f"- **{noise}**: not run.")
+            continue
+        text = f"- **{noise}**, against {over}: {'; '.join(_in_words(row) for row in there)}."
+        if frame["not_run"].any():
+            compared = [f"{row.loss} at {row.lengths}" for row in frame.itertuples()]
+            alike = frame["lengths"].nunique() == 1
+            of = there[0].lengths + there[0].not_run
+            text += f" Compared so far: {there[0].lengths if alike else listed(compared)} of {of} lengths."
+        lines.append(text)
     return "\n".join(lines)
 
 
 def _in_words(row: Any) -> str:
-    of = row.lengths + row.not_run
-    compared = f"; {row.lengths} of {of} lengths compared" if row.not_run else ""
     if pd.isna(row.from_epochs):
-        return f"{row.loss} not for good up to {row.longest} epochs{compared}"
+        return f"{row.loss} is not ahead at {row.longest} epochs"
     if pd.isna(row.clearly_from):
         clearly = "not beyond an interval"
     elif row.clearly_from == row.from_epochs:
         clearly = "beyond the interval"
     else:
         clearly = f"beyond the interval from {row.clearly_from}"
-    return f"{row.loss} from {row.from_epochs} epochs on ({clearly}{compared})"
+    alone = row.from_epochs == row.longest
+    since = f"at {row.longest} epochs" if alone else f"from {row.from_epochs} epochs on"
+    return f"{row.loss} is ahead {since} ({clearly})"
 
 
 def table(leads: pd.DataFrame) -> pd.DataFrame:

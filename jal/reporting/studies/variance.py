@@ -237,7 +237,11 @@ def in_words(records: GridRecords) -> str:
             line += f"; its variance comes from {shares}"
         line += "."
         if row["negative"]:
-            line += f" The estimate for {row['negative']} is negative and counts as 0."
+            several = " and " in row["negative"]
+            words = (
+                ("estimates", "are negative and count") if several else ("estimate", "is negative and counts")
+            )
+            line += f" The {words[0]} for {row['negative']} {words[1]} as 0."
         if row["left_out"]:
             line += f" {row['left_out']} more runs are in no complete part of the table and are left out."
         lines.append(line)

@@ -91,7 +91,7 @@ def _passive(name: str) -> Step:
     "No normalised loss is a sum of terms l(p_k, e_k): by the letter, neither definition covers NCE or NNCE",
     because=(
         "A sum of terms in one probability each has no mixed derivatives. With n the label's term before it is "
-        "normalised, r that of another class and R the rest, n / (n + r + R) has: not 0 but where n = r + R."
+        "normalised, r that of another class and R the rest, n / (n + r + R) has one: it is 0 only where n = r + R."
     ),
 )
 def normalised_losses_have_no_such_form() -> Boolean:

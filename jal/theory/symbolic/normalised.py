@@ -115,7 +115,7 @@ two_infima_at_one_place = cited(
 
 
 @step(
-    "For NNCE the corner does win: its weighted risk is W less an average of the weights in shares log(p_k / eps)",
+    "For NNCE the corner does win: its weighted risk is the weights' sum less their average in shares log(p_k / eps)",
     because=(
         "At e_m, with the others at the floor eps, their shares are 0 and the average is w_m, the largest there is."
     ),

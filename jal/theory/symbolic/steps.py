@@ -32,7 +32,7 @@ class Step:
 
     @property
     def kind(self) -> Literal["derived", "cited"]:
-        """Derived here in symbols, or cited: taken from the literature or argued in words."""
+        """Derived here in symbols, or cited, which is taken from the literature or argued in words."""
         return "derived" if self.statement else "cited"
 
     def holds(self) -> bool:

@@ -89,8 +89,8 @@ def test_the_sentence_orders_the_losses_and_names_the_greatest_fall(records):
     symmetric, asymmetric = in_words(records).splitlines()
     assert symmetric == (
         "- **symmetric 0.4**: after the last epoch the AUROC is 0.950 (JAL-CE) and 0.550 ± 0.071 (CE). It falls most "
-        "for CE, from 0.850 at its best (epoch 1) to 0.550; where the noisy labels would stop it is 0.750. 1 of 3 are "
-        "not run."
+        "for CE, from 0.850 at its best (epoch 1) to 0.550; where the noisy labels would stop it is 0.750. 1 of 3 "
+        "losses are not run yet."
     )
     assert asymmetric == "- **asymmetric 0.4**: not run."
 

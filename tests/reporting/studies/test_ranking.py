@@ -105,7 +105,7 @@ def test_without_two_losses_nothing_is_compared():
     text = in_words(filled(GRID, run))
     assert (
         text.splitlines()[-1]
-        == f"- Not run of two losses that the recipe has: {', '.join(CHANGES[:-1])} and {CHANGES[-1]}."
+        == f"- Without two losses to compare with the recipe yet: {', '.join(CHANGES[:-1])} and {CHANGES[-1]}."
     )
     assert stability(filled(GRID, run)) == "No change has runs of all 6 losses yet."
 
@@ -113,7 +113,9 @@ def test_without_two_losses_nothing_is_compared():
 def test_nothing_run():
     records = filled(GRID, lambda *run: None)
     assert between_seeds(records)[1] == 0
-    assert in_words(records).startswith("- Not run of two losses that the recipe has: learning rate / 3, ")
+    assert in_words(records).startswith(
+        "- Without two losses to compare with the recipe yet: learning rate / 3, "
+    )
     assert by_chance(records, 3) is None
 
 
@@ -156,12 +158,15 @@ def test_sentences_hold_the_numbers():
     records = under({"epochs / 2": swapped("ANL-CE", "JAL-CE"), "width x 2": swapped("CE", "JAL-CE")})
     lines = in_words(records).splitlines()
     assert lines[3] == (
-        "- **epochs / 2**: tau 0.87 (seed by seed 0.87 ± 0.00); ANL-CE is the best in place of JAL-CE; 2 of the two "
-        "best stay; 1 of 15 pairs turn round, 1 of them beyond both intervals."
+        "- **epochs / 2**: tau 0.87 (seed by seed 0.87 ± 0.00); ANL-CE is the best in place of JAL-CE; the two best "
+        "stay; 1 of 15 pairs turns round, 1 of them beyond both intervals."
+    )
+    assert "; one of the two best stays; " in lines[-1] and lines[1].endswith(
+        "the two best stay; no pair turns round."
     )
     assert stability(records) == (
-        f"Of 6 of 6 changes with runs of all 6 losses ({', '.join(CHANGES[:-1])} and {CHANGES[-1]}) the best loss "
-        "stays the best in 4, and the two best stay the two best in 5."
+        "All 6 changes have runs of all 6 losses. Under 4 of these the best loss stays the best, and under 5 the two "
+        "best stay the two best."
     )
 
 
@@ -218,7 +223,7 @@ def test_two_losses_a_standard_error_apart_change_places_as_often_as_the_normal_
     assert found.same_two == 1.0
     assert by_chance(filled(GRID, run), 2) == by_chance(filled(GRID, run), 2)
     assert str(found).startswith(
-        "If the 2 losses' true accuracies were the measured means, 2 runs of each, with the standard deviation of 1.00 "
+        "Were the measured means of the 2 losses the truth, then 2 runs of each, with the standard deviation of 1.00 "
         "points that runs of one loss have here, would find the best loss in 84 % of repetitions"
     )
 

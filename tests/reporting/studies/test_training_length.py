@@ -80,8 +80,10 @@ def test_lengths_that_are_not_run_are_left_out_and_counted():
     assert pd.isna(jal["clearly_from"])
     assert frame.loc[("symmetric 0.6", "ANL-CE"), ["longest", "from_epochs"]].isna().all()
     line = in_words(records).splitlines()[0]
-    assert "JAL-CE from 40 epochs on (not beyond an interval; 3 of 5 lengths compared)" in line
-    assert line.endswith("Not compared: ANL-CE.")
+    assert line.endswith(
+        "JAL-CE is ahead at 40 epochs (not beyond an interval). "
+        "Compared so far: NCE+RCE at 3, ANL-CE at 0 and JAL-CE at 3 of 5 lengths."
+    )
 
 
 def test_nothing_run():
@@ -111,9 +113,18 @@ def test_one_seed_has_leads_without_intervals():
 
 def test_the_sentence_holds_the_numbers(records):
     assert in_words(records).splitlines()[0] == (
-        "- **symmetric 0.6**: CE is beaten by NCE+RCE from 5 epochs on (beyond the interval); ANL-CE not for good up "
-        "to 80 epochs; JAL-CE from 40 epochs on (beyond the interval from 80)."
+        "- **symmetric 0.6**, against CE: NCE+RCE is ahead from 5 epochs on (beyond the interval); ANL-CE is not ahead "
+        "at 80 epochs; JAL-CE is ahead from 40 epochs on (beyond the interval from 80)."
     )
+
+
+def test_the_sentence_says_how_many_lengths_it_rests_on():
+    def run(row, column, seed):
+        return accuracy(row, column, seed) if column == "80 epochs" else None
+
+    (first, _) = in_words(filled(GRID, run)).splitlines()
+    assert "NCE+RCE is ahead at 80 epochs (" in first
+    assert first.endswith(f" Compared so far: 1 of {len(GRID.columns)} lengths.")
 
 
 def test_another_loss_to_beat(records):

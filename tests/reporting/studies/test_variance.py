@@ -163,7 +163,7 @@ def test_sentence_and_table_hold_the_numbers():
         "deviation of 3.16 points; its variance comes from the draw of the labels (100 %), the seed of the "
         "weights (0 %) and what neither makes alone (0 %)."
     )
-    assert second.endswith("The estimate for labels and weights is negative and counts as 0.")
+    assert second.endswith("The estimates for labels and weights are negative and count as 0.")
     assert table(records).loc["CE, symmetric 0.6", "draws x seeds"] == "5 x 3"
     assert table(records).loc["CE, symmetric 0.6", "labels"].startswith("3.16 [")
 
