@@ -141,8 +141,8 @@ def _html(top: Path, files: Mapping[str, bytes], strict: bool, tell: Callable[[s
     )
     key = digest([common, *(files[name] for name in pages)])
     if not (index.is_file() and says(rendered, key)):
-        # What Sphinx has read of a page holds as long as nothing changed but other pages; and if it had warned of
-        # the page, the last strict build would have failed.
+        # What Sphinx has read of a page holds as long as nothing changed but other pages. Where warnings are errors
+        # (`state` has it), it has not warned of the page: that build would have failed.
         known = says(read, common)
         for stamp in (rendered, read):
             stamp.unlink(missing_ok=True)
@@ -152,8 +152,7 @@ def _html(top: Path, files: Mapping[str, bytes], strict: bool, tell: Callable[[s
             if name.endswith(".ipynb"):
                 shutil.copyfile(top / name, build / "html" / "_sources" / name)
         rendered.write_text(key)
-        if strict:
-            read.write_text(common)
+        read.write_text(common)
     tell(f"the book is built: open {index}")
     return index
 
