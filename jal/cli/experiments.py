@@ -100,9 +100,8 @@ def train(
         seconds = estimate(spec, device, data_root, labels)
         plan = {"id": spec.id, "spec": json.loads(spec.to_json()), "seconds": round(seconds, 1)}
         text = plan_text(plan)
-        if (
-            spec.dataset not in TRAINED
-        ):  # the large sets are trained on as they come, nobody knows the true labels
+        # The large sets are trained on as they come: nobody knows their true labels.
+        if spec.dataset not in TRAINED:
             report = report_of(spec, training_data(spec, data_root), data_root, labels)
             plan["labels"] = report.to_dict()
             text += f"\n{report}"

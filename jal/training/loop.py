@@ -118,7 +118,7 @@ class Training:
         self.shares = shares(N, clean, len(data.test_labels), validation is not None)
         self.order, self.cursor = place(N, dtype=torch.int64), place(dtype=torch.int64)
         self.draws = {
-            name: t.to(self.device) for name, t in draw(self.augmentation, N, _random(seed, 0)).items()
+            name: t.to(self.device) for name, t in draw(self.augmentation, N, stream(seed, 0)).items()
         }
         self.losses, self.guesses = place(N), place(N, dtype=torch.int64)
         self.failed_at = place(dtype=torch.int64).fill_(-1)
@@ -243,7 +243,7 @@ class Training:
 
     def _begin_epoch(self) -> None:
         self.optimiser.set_rate(self.recipe.learning_rate_at(self.epoch))
-        random = _random(self.seed, self.epoch)
+        random = stream(self.seed, self.epoch)
         self.order.copy_(torch.randperm(len(self.order), generator=random))
         for name, values in draw(self.augmentation, len(self.order), random).items():
             self.draws[name].copy_(values)
@@ -374,13 +374,14 @@ class Training:
         return model | optimiser | {"losses": self.losses, "guesses": self.guesses}
 
 
-def _random(seed: int, epoch: int) -> torch.Generator:
-    """The random stream of one epoch of one run, on the host."""
-    (state,) = np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)
+def stream(*key: int) -> torch.Generator:
+    """A random stream, on the host: that of an epoch of a run has the key (seed, epoch)."""
+    (state,) = np.random.SeedSequence(key).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state))
 
 
 def _check(model: nn.Module, recipe: Recipe, images: int) -> None:
+    """Refuses what would fail midway."""
     normalises = any(isinstance(module, nn.BatchNorm1d) for module in model.modules())
     if normalises and images % recipe.batch_size == 1:
         raise InputError(

@@ -29,7 +29,7 @@ from jal.models import Classifier
 from jal.training import speed
 from jal.training.curves import Curves
 from jal.training.data import StreamedData
-from jal.training.loop import Progress, Training
+from jal.training.loop import Progress, Training, stream
 from jal.training.recipe import Recipe
 from jal.training.transforms import Pipeline, drawing
 
@@ -134,25 +134,22 @@ class Streamed(Training):
 
     def _begin_epoch(self) -> None:
         super()._begin_epoch()
-        N, size = len(self.order), self.recipe.batch_size
-        (state,) = np.random.SeedSequence((self.seed, self.epoch, 1)).generate_state(1, np.uint64)
-        seeds = torch.randint(2**62, (N,), generator=torch.Generator().manual_seed(int(state)))
+        seeds = torch.randint(2**62, self.order.shape, generator=stream(self.seed, self.epoch, 1))
         items = list(zip(self.order.tolist(), seeds.tolist(), strict=True))
-        batches = [items[begin : begin + size] for begin in range(self.step * size, N, size)]
-        self._coming = self._read(self.data.train_images, self.train_transform, batches)
+        left = items[self.step * self.recipe.batch_size :]
+        self._coming = self._read(self.data.train_images, self.train_transform, left)
 
     def _images(self, batch: Tensor, rows: Tensor) -> Tensor:
         return next(self._coming)
 
     def _parts(self, images: LargeImages) -> Iterator[Tensor]:
-        size = self.tested_at_a_time
-        items = [(number, 0) for number in range(len(images))]
-        batches = [items[begin : begin + size] for begin in range(0, len(items), size)]
-        return self._read(images, self.test_transform, batches)
+        return self._read(images, self.test_transform, [(number, 0) for number in range(len(images))])
 
     def _read(
-        self, images: LargeImages, transform: Pipeline, batches: Sequence[Sequence[Item]]
+        self, images: LargeImages, transform: Pipeline, items: Sequence[Item]
     ) -> Generator[Tensor, None, None]:
+        size = self.recipe.batch_size
+        batches = [items[begin : begin + size] for begin in range(0, len(items), size)]
         readers = min(self.workers, len(batches))
         loader: DataLoader[Any] = DataLoader(
             # A reader has the random stream of its process for itself.
@@ -165,7 +162,9 @@ class Streamed(Training):
             pin_memory=self.device.type == "cuda",
         )
         try:
-            for found in loader:
+            with _held_back():
+                coming = iter(loader)
+            for found in coming:
                 if isinstance(found, InputError):
                     raise found
                 yield found.to(self.device, self.dtype, memory_format=torch.channels_last, non_blocking=True)
@@ -229,12 +228,26 @@ class _Transformed(Dataset[Any]):
             )
 
 
+_TOLD = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """A reader that is begun here hears signals only once it is patient."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _TOLD)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _patient(_: int) -> None:
     """A reader hears what its whole group is told, Ctrl-C or a batch system's SIGTERM; the run decides what follows."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Not ignored: so torch ends a reader that hangs.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, lambda *_: signal.alarm(PATIENCE))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _TOLD)
 
 
 def _stacked(images: Sequence[Tensor | InputError]) -> Tensor | InputError:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from dataclasses import replace
 from multiprocessing import active_children
 
@@ -197,8 +198,11 @@ def test_no_reader_outlives_what_it_reads_for(data, readers):
     assert readers() == [] and tested == [[]] * 4
 
 
-def test_the_run_decides_when_its_readers_end(data, readers):
-    """A batch system's SIGTERM reaches them too."""
+@pytest.mark.parametrize("late", [0, 0.5])
+def test_the_run_decides_when_its_readers_end(data, readers, monkeypatch, late):
+    """A batch system's SIGTERM reaches them too, also one that has hardly begun."""
+    begin = module._patient
+    monkeypatch.setattr(module, "_patient", lambda number: time.sleep(number * late) or begin(number))
 
     def end(run):
         for reader in readers():

@@ -124,19 +124,18 @@ def in_words(records: GridRecords, over: str = "CE") -> str:
     InputError
         as `leads`.
     """
-    compared = leads(records, over)
     lines = []
-    for noise, frame in overtaking(compared).groupby("noise", sort=False):
+    for noise, frame in overtaking(leads(records, over)).groupby("noise", sort=False):
         there = [row for row in frame.itertuples() if row.lengths]
         if not there:
             lines.append(f"- **{noise}**: not run.")
             continue
         text = f"- **{noise}**, against {over}: {'; '.join(_in_words(row) for row in there)}."
         if frame["not_run"].any():
-            compared = [f"{row.loss} at {row.lengths}" for row in frame.itertuples()]
+            each = [f"{row.loss} at {row.lengths}" for row in frame.itertuples()]
             alike = frame["lengths"].nunique() == 1
             of = there[0].lengths + there[0].not_run
-            text += f" Compared so far: {there[0].lengths if alike else listed(compared)} of {of} lengths."
+            text += f" Compared so far: {there[0].lengths if alike else listed(each)} of {of} lengths."
         lines.append(text)
     return "\n".join(lines)
 
