@@ -21,6 +21,7 @@ import papermill
 
 from jal import lease
 from jal.checkout import find_root
+from jal.cores import cores
 from jal.errors import InputError, unknown
 from jal.executors import connect
 from jal.lease import Lease
@@ -151,7 +152,7 @@ def check_jobs(jobs: int | None, most: int) -> int:
     """How many processes to use for `most` tasks: `jobs`, or one per core; raises InputError below 1."""
     if jobs is not None and jobs < 1:
         raise InputError(f"jobs is {jobs}: it must be at least 1")
-    return max(1, min(jobs or os.cpu_count() or 1, most))
+    return max(1, min(jobs or cores(), most))
 
 
 def _sources(top: Path, notebooks: Sequence[str] | None) -> dict[str, Path]:
