@@ -17,6 +17,7 @@ from jal.errors import InputError
 from jal.experiments.grids import Grid
 from jal.experiments.record import Record
 from jal.experiments.store import Store
+from jal.reporting.frames import typed
 from jal.reporting.records import read
 from jal.reporting.reported import Reported, cell, reported
 from jal.reporting.tables import Value, last_accuracy
@@ -24,15 +25,6 @@ from jal.reporting.verdict import TESTED, Power, compare, power
 
 Lookup = Callable[[str, str], Reported | None]
 """What is reported, by the labels of row and column."""
-
-_TYPES = dict.fromkeys(("row", "column", "condition", "verdict"), "string") | {
-    "reported_n": "Int64",
-    "n": "int64",
-}
-_COLUMNS = (
-    *("row", "column", "condition", "reported_mean", "reported_std", "reported_n", "mean", "std", "n"),
-    *("difference", "low", "high", "margin", "verdict"),
-)
 
 
 @dataclass(frozen=True)
@@ -190,8 +182,16 @@ def comparison(cells: Iterable[Cell]) -> pd.DataFrame:
                 found.word,
             )
         )
-    frame = pd.DataFrame(rows, columns=list(_COLUMNS))
-    return frame.astype({column: _TYPES.get(column, "float64") for column in _COLUMNS})
+    return typed(
+        rows,
+        **dict.fromkeys(("row", "column", "condition"), str),
+        **dict.fromkeys(("reported_mean", "reported_std"), float),
+        reported_n="Int64",
+        **dict.fromkeys(("mean", "std"), float),
+        n=int,
+        **dict.fromkeys(("difference", "low", "high", "margin"), float),
+        verdict=str,
+    )
 
 
 def expected(frame: pd.DataFrame) -> Power:

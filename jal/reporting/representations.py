@@ -25,6 +25,7 @@ from jal.experiments.grids import Cell, Grid
 from jal.experiments.record import Record
 from jal.experiments.store import Store, stored
 from jal.reporting.figures import INK, PALETTE
+from jal.reporting.frames import typed
 from jal.reporting.records import GridRecords, mean_std
 from jal.reporting.wording import listed, number, plus_minus
 
@@ -235,10 +236,7 @@ def separations(runs: Kept, size: int = SAMPLE) -> pd.DataFrame:
         some = subsample(len(arrays["labels"]), size)
         measured = separation(arrays["features"][some], arrays["labels"][some])
         rows.append((row, column, seed, *measured.values(), record.accuracy))
-    frame = pd.DataFrame(rows, columns=["row", "column", "seed", *MEASURES])
-    return frame.astype(
-        {"row": "string", "column": "string", "seed": "int64"} | dict.fromkeys(MEASURES, "float64")
-    )
+    return typed(rows, row=str, column=str, seed=int, **dict.fromkeys(MEASURES, float))
 
 
 def separation_table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -373,9 +371,7 @@ def believed(runs: Kept) -> pd.DataFrame:
         for epoch, counts in sorted(arrays.items(), key=lambda item: int(item[0])):
             upper = counts[:, counts.shape[1] // 2 :].sum(1) / np.maximum(counts.sum(1), 1)
             rows.append((row, column, seed, int(epoch), *(100 * upper).tolist()))
-    names = {"row": "string", "column": "string", "seed": "int64", "epoch": "int64"}
-    types = names | dict.fromkeys(("right", "wrong"), "float64")
-    return pd.DataFrame(rows, columns=list(types)).astype(types)
+    return typed(rows, row=str, column=str, seed=int, epoch=int, right=float, wrong=float)
 
 
 def believed_table(frame: pd.DataFrame) -> pd.DataFrame:

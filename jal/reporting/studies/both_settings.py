@@ -9,6 +9,7 @@ import pandas as pd
 from jal.errors import InputError
 from jal.experiments.grids import Grid
 from jal.experiments.spec import RunSpec
+from jal.reporting.frames import typed
 from jal.reporting.records import GridRecords, difference
 from jal.reporting.tables import gap_table
 from jal.reporting.wording import gap, listed
@@ -81,10 +82,7 @@ def gaps(records: GridRecords) -> pd.DataFrame:
         for column in records.grid.columns:
             theirs, ours = (records.values(row, column) for row in (paper, release))
             rows.append((loss, column, *difference(theirs, ours), len(theirs), len(ours)))
-    numbers, counts = ["difference", "low", "high"], ["n", "n_over"]
-    frame = pd.DataFrame(rows, columns=["loss", "column", *numbers, *counts])
-    types = dict.fromkeys(("loss", "column"), "string") | dict.fromkeys(numbers, "float64")
-    return frame.astype(types | dict.fromkeys(counts, "int64"))
+    return typed(rows, loss=str, column=str, difference=float, low=float, high=float, n=int, n_over=int)
 
 
 def table(frame: pd.DataFrame) -> pd.DataFrame:

@@ -11,20 +11,12 @@ import pandas as pd
 
 from jal.errors import unknown
 from jal.experiments.record import Record
+from jal.reporting.frames import typed
 from jal.reporting.records import GridRecords, mean_std
 from jal.reporting.wording import plus_minus
 
 HIGHER_IS_BETTER = ("test_accuracy", "validation_accuracy", "noise_auroc", "recovered", "clean_accuracy")
 """The quantities that have a best epoch."""
-
-_TIDY = {
-    "row": "string",
-    "column": "string",
-    "seed": "int64",
-    "epoch": "int64",
-    "quantity": "string",
-    "value": "float64",
-}
 
 
 def shown(records: GridRecords) -> Iterator[tuple[str, str]]:
@@ -60,7 +52,7 @@ def curves(records: GridRecords, quantities: Sequence[str] | None = None) -> pd.
         for name in (quantities if quantities is not None else sorted(record.curves))
         for epoch, value in enumerate(record.curves.get(name, ()), 1)
     ]
-    return pd.DataFrame(rows, columns=list(_TIDY)).astype(_TIDY)
+    return typed(rows, row=str, column=str, seed=int, epoch=int, quantity=str, value=float)
 
 
 def best_epoch(record: Record, quantity: str = "test_accuracy") -> int:
@@ -102,9 +94,7 @@ def ends(records: GridRecords, quantity: str = "test_accuracy") -> pd.DataFrame:
         memorised = mean_std([r.curves["memorised"][-1] for r in runs if "memorised" in r.curves])
         rows.append((row, column, len(runs), *last, *best, epoch, *memorised))
     names = ("last", "last_std", "best", "best_std", "best_epoch", "memorised", "memorised_std")
-    return pd.DataFrame(rows, columns=["row", "column", "n", *names]).astype(
-        {"row": "string", "column": "string", "n": "int64"} | dict.fromkeys(names, "float64")
-    )
+    return typed(rows, row=str, column=str, n=int, **dict.fromkeys(names, float))
 
 
 def table(frame: pd.DataFrame, value: str = "last", digits: int = 1) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from scipy.stats import rankdata
 from jal.errors import InputError
 from jal.experiments.record import Record
 from jal.reporting.figures import INK, curve, line
+from jal.reporting.frames import typed
 from jal.reporting.groups import cells, noise_title
 from jal.reporting.panels import legend, panels
 from jal.reporting.records import GridRecords, mean_std
@@ -141,10 +142,8 @@ def fits(records: GridRecords) -> pd.DataFrame:
             if AUROC in record.curves:
                 c, m = record.curves["clean_accuracy"][-1], record.curves["memorised"][-1]
                 rows.append((row, column, seed, record.curves[AUROC][-1], (1 + (c - m) / 100) / 2, c, m))
-    types = {"row": "string", "column": "string", "seed": "int64"} | dict.fromkeys(
-        ("auroc", "two_valued", "right", "memorised"), "float64"
-    )
-    return pd.DataFrame(rows, columns=list(types)).astype(types)
+    numbers = dict.fromkeys(("auroc", "two_valued", "right", "memorised"), float)
+    return typed(rows, row=str, column=str, seed=int, **numbers)
 
 
 def fit_chart(fits: pd.DataFrame) -> Figure:

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from jal.errors import InputError
 from jal.reporting.figures import INK, PALETTE
+from jal.reporting.frames import typed
 from jal.reporting.panels import panels
 from jal.reporting.records import GridRecords, mean_std
 from jal.reporting.studies.drawing import not_run
@@ -73,9 +74,7 @@ def parts(
                 for key, weight in weights[part].items()
             ]
             rows.append((column, part, *_contrast(terms), min(len(values) for _, values in terms)))
-    texts, numbers = ["column", "part"], ["difference", "low", "high"]
-    frame = pd.DataFrame(rows, columns=[*texts, *numbers, "n"])
-    return frame.astype(dict.fromkeys(texts, "string") | dict.fromkeys(numbers, "float64") | {"n": "int64"})
+    return typed(rows, column=str, part=str, difference=float, low=float, high=float, n=int)
 
 
 def _contrast(terms: Sequence[tuple[float, Sequence[float]]]) -> tuple[float, float, float]:

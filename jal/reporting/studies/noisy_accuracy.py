@@ -18,6 +18,7 @@ from jal.datasets.known import find
 from jal.errors import InputError
 from jal.experiments.labels import transition
 from jal.reporting.figures import INK, PALETTE, QUANTITIES
+from jal.reporting.frames import typed
 from jal.reporting.panels import panels
 from jal.reporting.records import GridRecords
 from jal.reporting.studies.selection import VALIDATION, least_squares
@@ -174,9 +175,8 @@ def identity(records: GridRecords) -> pd.DataFrame:
                 "luck": luck,
             }
         )
-    types = {"column": "string", "n": "int64", "points": "int64"}
-    types |= dict.fromkeys(("low", "high", "slope", "off", "luck"), "float64")
-    return pd.DataFrame(rows, columns=list(types)).astype(types)
+    numbers = dict.fromkeys(("low", "high", "slope", "off", "luck"), float)
+    return typed(rows, column=str, n=int, points=int, **numbers)
 
 
 def said_of_identity(frame: pd.DataFrame) -> str:

@@ -17,6 +17,7 @@ from scipy.stats import kendalltau, rankdata
 from jal.errors import InputError, unknown
 from jal.reporting.claims import Summary, top_two
 from jal.reporting.figures import line
+from jal.reporting.frames import typed
 from jal.reporting.records import GridRecords, difference, mean_std
 from jal.reporting.studies.drawing import not_run
 from jal.reporting.wording import listed, plus_minus, share
@@ -26,9 +27,6 @@ RECIPE = "the recipe"
 
 Accuracies = Mapping[str, Sequence[float]]
 """By loss."""
-
-_NUMBERS = ("kendall", "by_seed", "by_seed_std")
-_COUNTS = ("losses", "left_out", "n", "top_two_shared", "pairs", "turned", "turned_clearly")
 
 
 def tau(column: Mapping[str, float], other: Mapping[str, float]) -> float:
@@ -80,13 +78,14 @@ def agreement(records: GridRecords, baseline: str = RECIPE) -> pd.DataFrame:
                 [value for value in taus if not math.isnan(value)]
             )
         rows.append(found)
-    texts = dict.fromkeys(("column", "best", "best_before"), "string")
-    columns = ["column", *_COUNTS[:3], *_NUMBERS, "best", "best_before", "same_best", *_COUNTS[3:]]
-    return pd.DataFrame(rows, columns=columns).astype(
-        texts
-        | dict.fromkeys(_NUMBERS, "float64")
-        | dict.fromkeys(_COUNTS, "Int64")
-        | {"same_best": "boolean"}
+    return typed(
+        rows,
+        column=str,
+        **dict.fromkeys(("losses", "left_out", "n"), "Int64"),
+        **dict.fromkeys(("kendall", "by_seed", "by_seed_std"), float),
+        **dict.fromkeys(("best", "best_before"), str),
+        same_best="boolean",
+        **dict.fromkeys(("top_two_shared", "pairs", "turned", "turned_clearly"), "Int64"),
     )
 
 

@@ -22,6 +22,7 @@ from jal.experiments.grids import Grid
 from jal.experiments.spec import resolve
 from jal.reporting.comparison import Lookup
 from jal.reporting.figures import PALETTE
+from jal.reporting.frames import typed
 from jal.reporting.panels import ACROSS, panels
 from jal.reporting.records import GridRecords, difference, mean_std
 from jal.reporting.reported import Reported, cell
@@ -118,10 +119,8 @@ def effects(records: GridRecords, reference: str = "JAL-CE") -> pd.DataFrame:
                 continue
             a, b = (records.values(found.rows[key], column) for key in (one, other))
             rows.append((column, *words, *difference(a, b), len(a), len(b)))
-    texts, numbers = ["column", "effect", "of", "over", "within"], ["difference", "low", "high"]
-    frame = pd.DataFrame(rows, columns=[*texts, *numbers, "n", "n_over"])
-    counts = dict.fromkeys(("n", "n_over"), "int64")
-    return frame.astype(dict.fromkeys(texts, "string") | dict.fromkeys(numbers, "float64") | counts)
+    texts = dict.fromkeys(("column", "effect", "of", "over", "within"), str)
+    return typed(rows, **texts, difference=float, low=float, high=float, n=int, n_over=int)
 
 
 def table(effects: pd.DataFrame) -> pd.DataFrame:
@@ -164,9 +163,8 @@ def shares(records: GridRecords, among: Sequence[str] | None = None) -> pd.DataF
         parts = _parted(kept) if len(losses) > 1 else {}
         counts = {"losses": len(losses), "left_out": len(chosen) - len(losses), "n": fewest}
         rows.append({"column": column} | counts | parts)
-    counted, numbers = ["losses", "left_out", "n"], ["loss", "regulariser", "interplay", "spread", "seeds"]
-    types = {"column": "string"} | dict.fromkeys(counted, "int64") | dict.fromkeys(numbers, "float64")
-    return pd.DataFrame(rows, columns=["column", *counted, *numbers]).astype(types)
+    numbers = dict.fromkeys(("loss", "regulariser", "interplay", "spread", "seeds"), float)
+    return typed(rows, column=str, losses=int, left_out=int, n=int, **numbers)
 
 
 def _parted(runs: list[list[list[float]]]) -> dict[str, float]:

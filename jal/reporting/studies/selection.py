@@ -19,6 +19,7 @@ from scipy.stats import kendalltau, spearmanr
 from jal.errors import InputError, unknown
 from jal.experiments.record import Record
 from jal.reporting.figures import INK, QUANTITIES, line
+from jal.reporting.frames import typed
 from jal.reporting.panels import legend, panels
 from jal.reporting.records import GridRecords, mean_std
 from jal.reporting.studies.cell_curves import best_epoch, shown
@@ -28,22 +29,6 @@ from jal.reporting.wording import listed, number, plus_minus, signed
 Epoch = Literal["last", "chosen"]
 
 VALIDATION = "validation_accuracy"
-
-_SCORES = {"group": "string", "alternative": "string", "seed": "int64"} | dict.fromkeys(
-    ("test", "validation"), "float64"
-)
-_CHOICES = {
-    "group": "string",
-    "seed": "int64",
-    "alternatives": "int64",
-    "best": "string",
-    "pick": "string",
-} | {
-    "right": "bool",
-    **dict.fromkeys(
-        ("best_accuracy", "pick_accuracy", "regret", "chance", "kendall", "spearman", "slope"), "float64"
-    ),
-}
 
 Runs = Mapping[str, Mapping[int, Record | None]]
 """By alternative, then by seed; None where a run is missing."""
@@ -114,7 +99,7 @@ def _frame(groups: Mapping[str, Runs], epoch: Epoch) -> pd.DataFrame:
         for alternative, by_seed in runs.items():
             for seed, record in by_seed.items():
                 rows.append((group, alternative, seed, *_score(record, epoch)))
-    return pd.DataFrame(rows, columns=list(_SCORES)).astype(_SCORES)
+    return typed(rows, group=str, alternative=str, seed=int, test=float, validation=float)
 
 
 def _check_labels(group: str, runs: Runs) -> None:
@@ -182,7 +167,17 @@ def choices(scores: pd.DataFrame) -> pd.DataFrame:
                     **_correlation(list(t), list(v)),
                 }
             )
-    return pd.DataFrame(rows, columns=list(_CHOICES)).astype(_CHOICES)
+    numbers = ("best_accuracy", "pick_accuracy", "regret", "chance", "kendall", "spearman", "slope")
+    return typed(
+        rows,
+        group=str,
+        seed=int,
+        alternatives=int,
+        best=str,
+        pick=str,
+        right=bool,
+        **dict.fromkeys(numbers, float),
+    )
 
 
 def _complete(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
@@ -252,8 +247,7 @@ def regrets(scores: pd.DataFrame) -> pd.DataFrame:
                 "why": "" if len(found) else _why(frame),
             }
         )
-    columns = ["group", "n", "alternatives", "not_run", "incomplete", "right", "best", "pick"]
-    columns += [
+    numbers = (
         "regret",
         "regret_std",
         "regret_max",
@@ -262,12 +256,15 @@ def regrets(scores: pd.DataFrame) -> pd.DataFrame:
         "kendall_std",
         "spearman",
         "spearman_std",
-        "slope",
-        "why",
-    ]
-    texts = dict.fromkeys(("group", "best", "pick", "why"), "string")
-    counts = dict.fromkeys(("n", "alternatives", "not_run", "incomplete", "right"), "int64")
-    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns, "float64") | texts | counts)
+    )
+    return typed(
+        rows,
+        group=str,
+        **dict.fromkeys(("n", "alternatives", "not_run", "incomplete", "right"), int),
+        **dict.fromkeys(("best", "pick"), str),
+        **dict.fromkeys((*numbers, "slope"), float),
+        why=str,
+    )
 
 
 def _counted(names: Iterable[str]) -> str:
@@ -355,9 +352,7 @@ def early_stopping(records: GridRecords) -> pd.DataFrame:
         epoch = fmean(epochs) if epochs else math.nan
         rows.append((row, column, len(runs), epoch, *mean_std(stopped), *mean_std(gain), *mean_std(regret)))
     names = ("epoch", "stopped", "stopped_std", "gain", "gain_std", "regret", "regret_std")
-    return pd.DataFrame(rows, columns=["row", "column", "n", *names]).astype(
-        {"row": "string", "column": "string", "n": "int64"} | dict.fromkeys(names, "float64")
-    )
+    return typed(rows, row=str, column=str, n=int, **dict.fromkeys(names, float))
 
 
 def early_stopping_in_words(records: GridRecords) -> str:

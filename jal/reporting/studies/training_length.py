@@ -20,6 +20,7 @@ from jal.errors import InputError, unknown
 from jal.experiments.noises import NoiseSpec
 from jal.experiments.record import Record
 from jal.reporting.figures import INK, line
+from jal.reporting.frames import typed
 from jal.reporting.panels import legend
 from jal.reporting.records import GridRecords, difference
 from jal.reporting.studies.drawing import not_run, two_across
@@ -27,7 +28,6 @@ from jal.reporting.tables import lost_after_best
 from jal.reporting.wording import gap, listed, number
 
 _LENGTH = "epochs of the run"
-_LEADS = ["difference", "low", "high"]
 
 
 def leads(records: GridRecords, over: str = "CE") -> pd.DataFrame:
@@ -61,10 +61,8 @@ def leads(records: GridRecords, over: str = "CE") -> pd.DataFrame:
         for values in [[record.accuracy for record in found]]
         for others in [[record.accuracy for record in runs.get((noise, over), {}).get(epochs, [])]]
     ]
-    types = {"noise": "string", "loss": "string"} | dict.fromkeys(_LEADS, "float64")
-    counts = dict.fromkeys(("epochs", "n", "n_over"), "int64")
-    return pd.DataFrame(rows, columns=["noise", "loss", "epochs", *_LEADS, "n", "n_over"]).astype(
-        types | counts
+    return typed(
+        rows, noise=str, loss=str, epochs=int, difference=float, low=float, high=float, n=int, n_over=int
     )
 
 
@@ -105,9 +103,8 @@ def overtaking(leads: pd.DataFrame) -> pd.DataFrame:
         ]
         longest = None if there.empty else there["epochs"].max()
         rows.append((noise, loss, len(there), len(frame) - len(there), longest, *ahead))
-    counts = ["lengths", "not_run", "longest", "from_epochs", "clearly_from"]
-    frame = pd.DataFrame(rows, columns=["noise", "loss", *counts])
-    return frame.astype({"noise": "string", "loss": "string"} | dict.fromkeys(counts, "Int64"))
+    counts = ("lengths", "not_run", "longest", "from_epochs", "clearly_from")
+    return typed(rows, noise=str, loss=str, **dict.fromkeys(counts, "Int64"))
 
 
 def _from(epochs: list[int], ahead: list[bool]) -> int | None:
@@ -277,10 +274,8 @@ def best_and_last(records: GridRecords) -> pd.DataFrame:
                 "best_epoch": fmean(curve.index(max(curve)) + 1 for curve in curves),
             }
         rows.append(row)
-    numbers = ["best", "last", "lost", "best_epoch"]
-    frame = pd.DataFrame(rows, columns=["noise", "loss", "epochs", "n", *numbers])
-    types = {"noise": "string", "loss": "string", "epochs": "Int64", "n": "int64"}
-    return frame.astype(types | dict.fromkeys(numbers, "float64"))
+    numbers = dict.fromkeys(("best", "last", "lost", "best_epoch"), float)
+    return typed(rows, noise=str, loss=str, epochs="Int64", n=int, **numbers)
 
 
 def best_in_words(records: GridRecords) -> str:

@@ -24,6 +24,7 @@ from scipy.stats import chi2, f
 
 from jal.errors import InputError
 from jal.reporting.figures import INK, PALETTE
+from jal.reporting.frames import typed
 from jal.reporting.records import GridRecords
 from jal.reporting.studies.drawing import not_run, two_across, widen
 from jal.reporting.verdict import LEVEL
@@ -163,9 +164,8 @@ def estimates(records: GridRecords) -> pd.DataFrame:
             found |= _described(components(y[np.ix_(draws, seeds)]))
         rows.append(found)
     names = ["mean", *(f"{s}{part}" for s in SOURCES for part in ("", "_low", "_high", "_share")), "total"]
-    frame = pd.DataFrame(rows, columns=["row", "draws", "seeds", "left_out", *names, "negative"])
-    types = {"row": "string", "negative": "string"} | dict.fromkeys(("draws", "seeds", "left_out"), "int64")
-    return frame.astype(types | dict.fromkeys(names, "float64"))
+    numbers = dict.fromkeys(names, float)
+    return typed(rows, row=str, draws=int, seeds=int, left_out=int, **numbers, negative=str)
 
 
 def table(records: GridRecords) -> pd.DataFrame:
