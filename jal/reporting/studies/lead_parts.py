@@ -110,6 +110,23 @@ def in_words(frame: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def told(frame: pd.DataFrame) -> str:
+    """Where each part is told from 0 by its interval; half a sentence, empty without intervals."""
+    there = frame[frame["low"].notna()]
+    texts = []
+    for part, name in list(PARTS.items())[1:]:
+        some = there[there["part"].eq(part)]
+        places = {
+            "above 0": some["column"][some["low"].gt(0)],
+            "below 0": some["column"][some["high"].lt(0)],
+            "not told from 0": some["column"][some["low"].le(0) & some["high"].ge(0)],
+        }
+        said = [f"{where} under {listed(columns)}" for where, columns in places.items() if len(columns)]
+        if said:
+            texts.append(f"{name} is {listed(said)}")
+    return "; ".join(texts)
+
+
 def chart(frames: Mapping[str, pd.DataFrame]) -> Figure:
     """Leads and their two parts: a panel for each title, a row for each noise, bars for the 95 % intervals.
 

@@ -9,7 +9,7 @@ from scipy.stats import t, ttest_ind
 
 from jal.errors import InputError
 from jal.experiments.grids import get
-from jal.reporting.studies.lead_parts import chart, in_words, parts
+from jal.reporting.studies.lead_parts import chart, in_words, parts, told
 from tests.reporting.filled import filled
 
 GRID = get("regulariser", profile="quick")
@@ -74,6 +74,19 @@ def test_the_sentence_holds_the_numbers_and_names_what_is_not_run():
         "- **clean**: +9.0 points, of which +5.0 are the loss's and +4.0 the regulariser's.",
         "- Not run on both sides: symmetric 0.4, symmetric 0.8, asymmetric 0.2 and asymmetric 0.4.",
     ]
+
+
+def test_where_a_part_is_told_from_0():
+    frame = parts(filled(GRID, accuracy))
+    is_loss, is_clean = frame["part"].eq("loss"), frame["column"].eq("clean")
+    frame.loc[is_loss, ["low", "high"]] = [-1.0, 1.0]
+    frame.loc[is_loss & is_clean, ["low", "high"]] = [-2.0, -1.0]
+    frame = frame[frame["column"].isin(["clean", "symmetric 0.4"])]
+    assert told(frame) == (
+        "the loss's part is below 0 under clean and not told from 0 under symmetric 0.4; "
+        "the regulariser's part is above 0 under clean and symmetric 0.4"
+    )
+    assert told(frame.assign(low=math.nan, high=math.nan)) == ""
 
 
 def test_rows_that_do_not_differ_in_both_are_refused():
