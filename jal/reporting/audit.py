@@ -22,11 +22,10 @@ from jal.reporting.claims import JAL
 from jal.reporting.comparison import accuracies
 from jal.reporting.figures import FAINT, INK, PALETTE
 from jal.reporting.noise_reports import Reports
-from jal.reporting.noise_text import percent
 from jal.reporting.reported import reported
 from jal.reporting.setup import DATASETS, power_of_ten
 from jal.reporting.single_runs import steps
-from jal.reporting.wording import listed, signed
+from jal.reporting.wording import listed, percent, signed
 from jal.theory import is_asymmetric
 
 ACCURACIES = range(1, 8)

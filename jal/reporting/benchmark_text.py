@@ -27,9 +27,9 @@ from jal.reporting.claims import (
 )
 from jal.reporting.comparison import Cell, accuracies
 from jal.reporting.noise_reports import DATASETS, Kept, Reports
-from jal.reporting.noise_text import number, percent
+from jal.reporting.noise_text import number
 from jal.reporting.reported import reported
-from jal.reporting.wording import listed, signed
+from jal.reporting.wording import listed, percent, signed
 
 _SIDES = {"reported": ("reported_mean", "reported_std", "reported_n"), "measured": ("mean", "std", "n")}
 

@@ -14,6 +14,7 @@ from jal.errors import InputError
 from jal.experiments.pace import duration
 from jal.experiments.provenance import commit_in_words
 from jal.reporting.figures import PALETTE
+from jal.reporting.wording import percent
 
 SCHEMA = 1
 LOOPS = ("conventional", "ours")
@@ -118,7 +119,7 @@ def loss_share(document: Document) -> str:
     share, seconds = section["loss_share"]["ours"], section["loss_seconds"]["ours"]
     return (
         f"By itself, forward and backward, {document['case']['loss']} takes {1e6 * seconds:.0f} microseconds "
-        f"of our step: {share:.2%}."
+        f"of our step: {percent(share, 2)}."
     )
 
 
@@ -132,7 +133,7 @@ def limit(document: Document) -> str:
         f"{flops / 1e9:,.0f} GFLOP a second, and {roof['bytes_per_image'] / 1e6:.1f} MB of activations read or "
         f"written, where a copy moves {roof['copy_bytes_per_second'] / 1e9:,.0f} GB a second. Alone, the "
         f"{roof['bound_by']} would allow {roof['images_per_second']:,.0f} images a second; our loop reaches "
-        f"{rate / roof['images_per_second']:.0%} of that."
+        f"{percent(rate / roof['images_per_second'], 0)} of that."
     )
 
 

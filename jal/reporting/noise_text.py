@@ -13,6 +13,7 @@ from jal.errors import InputError
 from jal.experiments.noises import NoiseSpec
 from jal.experiments.provenance import commit_in_words
 from jal.reporting.noise_reports import ANNOTATORS, DATASETS, FOLDER, Kept, Reports
+from jal.reporting.wording import percent
 
 Counts = NDArray[np.int64]
 
@@ -26,11 +27,6 @@ _TITLES = {
     "instance fixed": "instance (fixed)",
     "pair": "pair flips",
 }
-
-
-def percent(share: float, digits: int = 1) -> str:
-    """A share as a page says it."""
-    return f"{100 * share:.{digits}f} %"
 
 
 def number(a: float) -> str:

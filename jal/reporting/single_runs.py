@@ -13,10 +13,9 @@ from scipy import special
 
 from jal.errors import InputError
 from jal.reporting.claims import JAL, Columns, over_others
-from jal.reporting.noise_text import percent
 from jal.reporting.reported import reported
 from jal.reporting.verdict import LEVEL
-from jal.reporting.wording import listed, signed
+from jal.reporting.wording import listed, percent, signed
 
 TWO_SIDED = float(special.ndtri(1 - LEVEL / 2))
 """1.96: a normal variable is within so many standard deviations in 95 % of cases."""

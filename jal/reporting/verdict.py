@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from jal.errors import InputError
+from jal.reporting.wording import percent
 
 Word = Literal["agrees", "differs", "inconclusive", "one run", "no std", "no n", "not run", "not reported"]
 
@@ -251,8 +252,8 @@ def power_in_words(
         away = power(std, n_reported, n_measured, true_difference=apart)
         said.append(
             f"Where one run has a standard deviation of {std:g} point{'s' * (std != 1)}, the very same process "
-            f"agrees in {same.agrees:.0%} of cells and differs by chance in {same.differs:.1%}; one that is "
-            f"{apart:g} points away is found to differ in {away.differs:.0%} and agrees by chance in "
-            f"{away.agrees:.1%}."
+            f"agrees in {percent(same.agrees, 0)} of cells and differs by chance in {percent(same.differs)}; one that "
+            f"is {apart:g} points away is found to differ in {percent(away.differs, 0)} and agrees by chance in "
+            f"{percent(away.agrees)}."
         )
     return f"Take {n_measured} runs against {n_reported}. {' '.join(said)} The rest is inconclusive."

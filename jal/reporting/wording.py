@@ -37,9 +37,9 @@ def gap(row: Any) -> str:
     return with_interval(row.difference, row.low, row.high)
 
 
-def share(value: float) -> str:
-    """A share as per cent, e.g. "12 %"; nothing for a missing one."""
-    return "" if math.isnan(value) else f"{100 * value:.0f} %"
+def percent(share: float, digits: int = 1) -> str:
+    """A share as per cent, e.g. "12.4 %"; nothing for a missing one."""
+    return "" if math.isnan(share) else f"{100 * share:.{digits}f} %"
 
 
 def listed(parts: Iterable[str]) -> str:

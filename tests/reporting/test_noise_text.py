@@ -12,6 +12,7 @@ from jal.noise import flip_map
 from jal.noise.transition import CIFAR100_SUPERCLASS
 from jal.reporting import noise_text as text
 from jal.reporting.noise_reports import DATASETS, document, kept, read_all, read_annotators
+from jal.reporting.wording import percent
 
 CLASSES = tuple("0123456789")
 
@@ -41,7 +42,7 @@ def test_a_smallest_a_is_rounded_up():
 
 
 def test_rates_stand_in_the_row_of_their_noise_and_the_column_of_their_nominal_rate(reports):
-    table = text.by_rate(reports, lambda one: text.percent(one.report.rate, 2))
+    table = text.by_rate(reports, lambda one: percent(one.report.rate, 2))
     assert list(table.columns) == ["10 %", "20 %", "30 %", "40 %", "60 %", "80 %"]
     assert table.loc[("CIFAR-10", "symmetric"), "80 %"] == "79.92 %"
     assert table.loc[("CIFAR-100", "symmetric"), "80 %"] == "79.20 %"

@@ -205,9 +205,11 @@ def test_powers_add_up():
 
 def test_the_sentence_holds_the_powers():
     text = power_in_words((0.3, 1.0))
-    assert "of 0.3 points, the very same process agrees in 87% of cells" in text
-    assert "of 1 point, the very same process agrees in 24% of cells" in text
-    assert f"{power(1.0, 3, 3).differs:.1%}" in text
-    assert f"differ in {power(0.3, 3, 3, true_difference=2.0).differs:.0%} and agrees by chance" in text
+    assert "of 0.3 points, the very same process agrees in 87 % of cells" in text
+    assert "of 1 point, the very same process agrees in 24 % of cells" in text
+    assert f"{100 * power(1.0, 3, 3).differs:.1f} %" in text
+    assert (
+        f"differ in {100 * power(0.3, 3, 3, true_difference=2.0).differs:.0f} % and agrees by chance" in text
+    )
     only = power_in_words((0.5,), n_reported=5, n_measured=2)
     assert re.match(r"Take 2 runs against 5\. Where one run has a standard deviation of 0\.5 points, ", only)

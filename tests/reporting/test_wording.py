@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from jal.reporting.wording import listed, number, plus_minus, share, signed, with_interval
+from jal.reporting.wording import listed, number, percent, plus_minus, signed, with_interval
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_what_is_missing_is_left_out():
     assert plus_minus(math.nan) == ""
     assert with_interval(1.0, -0.4, 2.44) == "+1.0 [−0.4, +2.4]"
     assert with_interval(1.0, math.nan, math.nan) == "+1.0"
-    assert (share(0.124), share(math.nan)) == ("12 %", "")
+    assert (percent(0.124), percent(0.124, 0), percent(math.nan)) == ("12.4 %", "12 %", "")
 
 
 def test_lists():

@@ -9,7 +9,7 @@ import pandas as pd
 
 from jal.datasets.known import find
 from jal.experiments.spec import RunSpec
-from jal.reporting.wording import share
+from jal.reporting.wording import percent
 
 
 def strengths(recipes: Mapping[str, RunSpec], l1: float, l2: float) -> pd.DataFrame:
@@ -70,7 +70,7 @@ def strengths_table(frame: pd.DataFrame) -> pd.DataFrame:
             "steps": frame["steps"].map("{:,}".format),
             "a weight at the start": frame["weight"].map("{:.3f}".format),
             "L1 moves it by up to": frame["l1_moves"].map("{:.4f}".format),
-            "that is, of it": frame["l1_part"].map(share),
-            "L2 leaves of it": frame["l2_leaves"].map(share),
+            "that is, of it": frame["l1_part"].map(percent, digits=0),
+            "L2 leaves of it": frame["l2_leaves"].map(percent, digits=0),
         }
     )

@@ -20,7 +20,7 @@ from jal.reporting.figures import line
 from jal.reporting.frames import typed
 from jal.reporting.records import GridRecords, difference, mean_std
 from jal.reporting.studies.drawing import not_run
-from jal.reporting.wording import listed, plus_minus, share
+from jal.reporting.wording import listed, percent, plus_minus
 
 RECIPE = "the recipe"
 """The column that the others are changes of."""
@@ -290,8 +290,8 @@ class ByChance:
         return (
             f"Were the measured means of the {self.losses} losses the truth, then {self.runs} "
             f"{'run' if self.runs == 1 else 'runs'} of each, with the standard deviation of {self.std:.2f} points that "
-            f"runs of one loss have here, would find the best loss in {share(self.same_best)} of repetitions and the "
-            f"two best in {share(self.same_two)}; Kendall's tau would be {self.kendall:.2f} on average."
+            f"runs of one loss have here, would find the best loss in {percent(self.same_best, 0)} of repetitions and "
+            f"the two best in {percent(self.same_two, 0)}; Kendall's tau would be {self.kendall:.2f} on average."
         )
 
 

@@ -28,7 +28,7 @@ from jal.reporting.records import GridRecords, difference, mean_std
 from jal.reporting.reported import Reported, cell
 from jal.reporting.studies.drawing import not_run, widen
 from jal.reporting.tables import gap_table
-from jal.reporting.wording import gap, listed, share
+from jal.reporting.wording import gap, listed, percent
 
 PENALTIES = ("L1", "L2")
 
@@ -236,10 +236,11 @@ def _shares_in_words(row: Any) -> str:
     if math.isnan(row.seeds):
         chance = "With one run of a cell there is no telling what of it is chance."
     else:
-        chance = f"Their seeds alone would make {share(row.seeds)} of it."
+        chance = f"Their seeds alone would make {percent(row.seeds, 0)} of it."
     return (
-        f"{first}: of the variance among the means of {row.losses} losses under both penalties {share(row.loss)} is "
-        f"the loss's, {share(row.regulariser)} the regulariser's and {share(row.interplay)} their interplay's. {chance}"
+        f"{first}: of the variance among the means of {row.losses} losses under both penalties {percent(row.loss, 0)} "
+        f"is the loss's, {percent(row.regulariser, 0)} the regulariser's and {percent(row.interplay, 0)} their "
+        f"interplay's. {chance}"
     )
 
 

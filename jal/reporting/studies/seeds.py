@@ -14,7 +14,7 @@ from jal.errors import InputError
 from jal.reporting.claims import Column
 from jal.reporting.figures import DASHES, INK, PALETTE
 from jal.reporting.verdict import power, welch
-from jal.reporting.wording import listed, share
+from jal.reporting.wording import listed, percent
 
 CHANCE = 0.8
 """Of finding a difference that is there: what counts as enough to rely on."""
@@ -95,5 +95,5 @@ def in_words(std: float, runs: Sequence[int] = (3, 5, 10), chance: float = CHANC
     parts = [f"{smallest(n, chance) * std:.1f} ({n} seeds)" for n in runs]
     return (
         f"Where one run has a standard deviation of {std:.2f} points, two losses have to be apart by {listed(parts)} "
-        f"points for Welch's interval to exclude 0 in {share(chance)} of experiments."
+        f"points for Welch's interval to exclude 0 in {percent(chance, 0)} of experiments."
     )

@@ -28,7 +28,7 @@ from jal.reporting.frames import typed
 from jal.reporting.records import GridRecords
 from jal.reporting.studies.drawing import not_run, two_across, widen
 from jal.reporting.verdict import LEVEL
-from jal.reporting.wording import listed, share
+from jal.reporting.wording import listed, percent
 
 Floats = NDArray[np.float64]
 
@@ -186,7 +186,7 @@ def table(records: GridRecords) -> pd.DataFrame:
 
 
 def _entry(row: Mapping[str, float], source: str) -> str:
-    part = share(row[f"{source}_share"])
+    part = percent(row[f"{source}_share"], 0)
     interval = f"{row[source]:.2f} [{row[f'{source}_low']:.2f}, {row[f'{source}_high']:.2f}]"
     return interval + (f", {part}" if part else "")
 
@@ -233,7 +233,9 @@ def in_words(records: GridRecords) -> str:
             f"One run's accuracy has a standard deviation of {row['total']:.2f} points"
         )
         if row["total"]:
-            shares = listed(f"{text} ({share(row[f'{source}_share'])})" for source, text in SOURCES.items())
+            shares = listed(
+                f"{text} ({percent(row[f'{source}_share'], 0)})" for source, text in SOURCES.items()
+            )
             line += f"; its variance comes from {shares}"
         line += "."
         if row["negative"]:
