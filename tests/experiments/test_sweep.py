@@ -121,16 +121,22 @@ def test_all_workers_elsewhere_may_be_lost_at_any_time(fake, specs_of, monkeypat
     """Those of a cluster; a Record that comes meanwhile is told without an estimate."""
 
     class Fleeting(LocalStaff):
+        """Its worker is there only while nothing runs."""
+
         def __init__(self, *arguments):
             super().__init__(*arguments)
-            self.ashore, self.looks = self.workers, 0
+            self.ashore, self.begun, self.told = self.workers, [], []
+            (worker,) = self.workers
+            submit = worker.submit
+            worker.submit = lambda *given, **more: self.begun.append(submit(*given, **more)) or self.begun[-1]
 
         def look(self):
-            self.looks += 1
-            self.workers = self.ashore if self.looks % 8 == 1 else []
+            self.workers = self.ashore if self.told == self.begun else []
+            # What has ended by now is told before the next look.
+            self.told = [run for run in self.begun if run.done()]
 
     monkeypatch.setattr(sys.modules[sweep.__module__], "LocalStaff", Fleeting)
-    fake.plan(seconds=0.15)
+    fake.plan(seconds=0.3)
     done = fake.sweep(specs_of([1, 2, 3]))
     assert done.exit_code == 0 and fake.begun() == [1, 2, 3]
     assert not any("left" in line for line in fake.lines)
@@ -262,13 +268,13 @@ def test_a_sweep_that_is_killed_takes_its_workers_along_and_blocks_nobody(fake):
         fake.until(2)
         second = fake.process([1, 2, 3])  # begins the third, and waits for the others
         fake.until(3)
+        fake.plan()  # for whoever takes the long ones over, which may be at once
         first.kill()
     workers = [process for _, process, _ in fake.starts()][:2]
     end = time.monotonic() + 10
     while any(Path(f"/proc/{worker}").exists() for worker in workers):
         assert time.monotonic() < end, "a worker outlived its sweep"
         time.sleep(0.02)
-    fake.plan()
     with second:
         assert second.wait(30) == 0
     assert fake.done() == [1, 2, 3]
