@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from jal.errors import InputError
 from jal.noise import pair, symmetric
 from jal.reporting.noise_text import number as rounded_up
+from jal.reporting.wording import percent
 from jal.theory import minimum_a, risk_minimiser
 
 Array = NDArray[np.float64]
@@ -122,7 +123,7 @@ def threshold_slider(K: int = 10, rate: float = 0.4, q: float = 2.0) -> Interact
         f"no a suffices for {name} noise" if np.isinf(a) else f"{name} noise needs a ≥ {rounded_up(a)}"
         for name, a in needed.items()
     ]
-    text = f"K = {K}, noise rate {100 * rate:.0f} %, q = {q:g}: {', '.join(parts)}."
+    text = f"K = {K}, noise rate {percent(rate, 0)}, q = {q:g}: {', '.join(parts)}."
     data = {
         "classes": K,
         "rate": rate,

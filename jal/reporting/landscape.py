@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from jal.errors import InputError, unknown
 from jal.reporting.figures import INK, PALETTE
 from jal.reporting.reported import read_file, reported
-from jal.reporting.wording import listed, number
+from jal.reporting.wording import listed, number, percent
 
 SOURCES = {
     "wang2025jal": "the JAL paper",
@@ -123,7 +123,7 @@ def table(frame: pd.DataFrame, columns: str) -> pd.DataFrame:
     wide = shown.pivot_table(index=keys, columns=columns, values="text", aggfunc="first", sort=False)
     wide = wide[sorted(wide.columns)] if columns == "rate" else wide
     if columns == "rate":
-        wide.columns = [f"{100 * rate:.0f} %" for rate in wide.columns]
+        wide.columns = [percent(rate, 0) for rate in wide.columns]
     return wide.fillna("").rename_axis(columns=None)
 
 

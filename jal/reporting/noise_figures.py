@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from jal.errors import InputError
 from jal.reporting.figures import DASHES, FAINT, INK, PALETTE
+from jal.reporting.wording import percent
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -84,7 +85,7 @@ def heat_maps(panels: Mapping[str, Floats], classes: Sequence[str], columns: int
     figure.supylabel("true class", fontsize=plt.rcParams["axes.labelsize"])
     ticks = [0, 0.01, 0.05, 0.1, 0.2, 0.5, 1]
     bar = figure.colorbar(shown, ax=grid, shrink=0.5, aspect=30, ticks=ticks)
-    bar.ax.set_yticklabels([f"{100 * tick:.0f} %" for tick in ticks])
+    bar.ax.set_yticklabels([percent(tick, 0) for tick in ticks])
     bar.outline.set_visible(False)
     return figure
 
@@ -127,7 +128,7 @@ def rivals(
         members = np.flatnonzero(likeliest == rival)
         members = members[np.argsort(flip[members], kind="stable")]
         block.suptitle(
-            f"{classes[true_class]} → {classes[rival]}: {100 * len(members) / len(images):.0f} % of the class",
+            f"{classes[true_class]} → {classes[rival]}: {percent(len(members) / len(images), 0)} of the class",
             x=0.01, ha="left", fontsize=plt.rcParams["axes.titlesize"],
         )  # fmt: skip
         steps = np.linspace(0, len(members) - 1, min(columns - 1, len(members))).round().astype(int)
@@ -136,7 +137,7 @@ def rivals(
             ax.axis("off")
         _image(axes[0], images[members].mean(axis=0).round().astype(np.uint8), "average", False)
         for ax, i in zip(axes[1:], members[steps], strict=False):
-            _image(ax, images[i], f"{100 * flip[i]:.0f} %", flip[i] > 0.5)
+            _image(ax, images[i], percent(flip[i], 0), flip[i] > 0.5)
     return figure
 
 
@@ -162,7 +163,7 @@ def margin_curves(panels: Mapping[str, Mapping[str, tuple[Floats, float]]]) -> F
         ax.set_title(name)
         ax.set_xlim(-1, 1)
         ax.set_ylim(0, 1)
-        ax.set_yticks(shares, [f"{100 * share:.0f} %" for share in shares])
+        ax.set_yticks(shares, [percent(share, 0) for share in shares])
         ax.set_xlabel("margin of an image")
     axes[0, 0].set_ylabel("images with at most this margin")
     axes[0, 0].legend(title="nominal rate", loc="center left", alignment="left")

@@ -23,7 +23,7 @@ from jal.models import build
 from jal.reporting.figures import DASHES, FAINT, INK, PALETTE
 from jal.reporting.noise_reports import Kept
 from jal.reporting.reported import Reported, reported
-from jal.reporting.wording import listed, plus_minus
+from jal.reporting.wording import listed, percent, plus_minus
 from jal.training.augment import augment, draw
 from jal.training.recipe import RECIPES, SETTINGS, Recipe
 from jal.training.recipe import recipe as recipe_of
@@ -292,7 +292,7 @@ def in_words(runs: Sequence[RunSpec], of_paper: Reported | None, noise: Kept | N
     labels = "as they are"
     if noise is not None:
         wrong = int(noise.report.counts.sum() - np.trace(noise.report.counts))
-        labels = f"{run.noise}: {wrong:,} of {total:,} wrong, {100 * noise.report.rate:.2f} %"
+        labels = f"{run.noise}: {wrong:,} of {total:,} wrong, {percent(noise.report.rate, 2)}"
         if run.noise.seed is not None:
             # Exact counts are the same for every seed; independent draws are not.
             count = "" if run.noise.method == "exact" else f" with seed {noise.noise.seed}"

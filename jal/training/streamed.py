@@ -42,6 +42,9 @@ MOST_READERS = 16
 PATIENCE = 30
 """Seconds for which a reader goes on that was told to end: the run needs its batches up to where it stops."""
 
+_TOLD = (signal.SIGINT, signal.SIGTERM)
+"""What a batch system or a person at the keyboard sends to the readers too."""
+
 Item = tuple[int, int]
 """An image's number and the seed of its transforms."""
 
@@ -226,9 +229,6 @@ class _Transformed(Dataset[Any]):
             return InputError(
                 f"{shown(os.fsencode(self.images.path(number)))} cannot be transformed: {error}"
             )
-
-
-_TOLD = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
