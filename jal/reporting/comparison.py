@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -16,9 +16,8 @@ import pandas as pd
 from jal.errors import InputError
 from jal.experiments.grids import Grid
 from jal.experiments.record import Record
-from jal.experiments.store import Store
 from jal.reporting.frames import typed
-from jal.reporting.records import read
+from jal.reporting.records import GridRecords
 from jal.reporting.reported import Reported, cell, reported
 from jal.reporting.tables import Value, last_accuracy
 from jal.reporting.verdict import TESTED, Power, compare, power
@@ -50,29 +49,20 @@ class Cell:
     condition: str = ""
 
 
-def cells_of(
-    grid: Grid,
-    stores: Sequence[Store],
-    lookup: Lookup | None = None,
-    seeds: Iterable[int] | None = None,
-    value: Value | None = None,
-) -> list[Cell]:
-    """A grid's cells, row by row: what is reported there, and what the stores have of its runs.
+def cells_of(found: GridRecords, lookup: Lookup | None = None, value: Value | None = None) -> list[Cell]:
+    """A grid's cells, row by row: what is reported there, and what there is of its runs.
 
     Parameters
     ----------
-    stores
-        to look into; a run that several have counts once. A damaged file counts as missing, with a warning.
     lookup
-        what is reported there; `in_paper(grid)` if left out.
-    seeds
-        instead of the grid's own.
+        what is reported there; `in_paper(found.grid)` if left out.
     value
         what of a Record; if left out the last epoch's accuracy on the test set that the column shows.
     """
+    grid = found.grid
     lookup = in_paper(grid) if lookup is None else lookup
     cells = []
-    for (row, column), runs in read(grid, stores, seeds).cells.items():
+    for (row, column), runs in found.cells.items():
         values = map(value or _accuracy_on(grid.test_sets.get(column)), runs.values())
         measured = tuple(accuracy for accuracy in values if accuracy is not None)
         words = _place(grid, row, column)

@@ -1,16 +1,14 @@
-"""Records in groups: by noise, by loss; and a line that says where they come from."""
+"""Records in groups: by noise, by loss."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 from jal.errors import InputError
 from jal.experiments.noises import NoiseSpec
-from jal.experiments.provenance import commit_in_words
 from jal.experiments.record import Record
 from jal.experiments.spec import RunSpec
-from jal.reporting.wording import listed
 
 Condition = tuple[str, str | None, float | None, str | None]
 
@@ -57,17 +55,3 @@ def noise_title(noise: Condition) -> str:
         "drawn" if method == "bernoulli" else None,
     ]
     return " ".join(word for word in words if word)
-
-
-def provenance(records: Sequence[Record], grid: str, profile: str) -> str:
-    """One line of Markdown under a figure or table: what it shows, and what made it."""
-    environments = [record.environment for record in records]
-    seeds = sorted({record.spec.seed for record in records})
-    devices = "; ".join(sorted({f"{e['device']} on {e['processor']}" for e in environments}))
-    commits = {commit_in_words(e, quote="`") for e in environments}
-    seconds = sum(record.timing["seconds"] for record in records)
-    return (
-        f"*Profile: {profile}. Grid: {grid}. Records: {len(records)}, seed{'s' * (len(seeds) > 1)} "
-        f"{listed(map(str, seeds))}. {seconds:.0f} s of training. "
-        f"Device: {devices}. Commit: {', '.join(sorted(commits))}.*"
-    )

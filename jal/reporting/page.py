@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -152,7 +152,7 @@ def origin(found: GridRecords | Sequence[GridRecords], profile: str, root: str |
         return Block(
             f'<p class="jal-origin">{text}<code>{command}</code></p>', f"*{text.strip()}* `{command}`"
         )
-    what += made_by(records)
+    what += _made_by(records)
     frame = pd.concat([runs(each).assign(grid=each.grid.name) for each in found if each.records])
     csv = download(frame, f"{names[0]}{'-and-more' * bool(several)}-{profile}.csv", "the runs as CSV")
     places = [_folder(dataset, root) for dataset in sorted({record.spec.dataset for record in records})]
@@ -161,9 +161,14 @@ def origin(found: GridRecords | Sequence[GridRecords], profile: str, root: str |
     return Block(html, f"*{text}.*")
 
 
-def made_by(records: Iterable[Record]) -> list[str]:
+def origin_of(records: Sequence[Record], what: str, profile: str) -> Block:
+    """As `origin`, of Records that are no grid's: `what` says whose they are, e.g. "This chapter's own"."""
+    text = ". ".join([f"{what}, profile {profile}: {len(records)} runs", *_made_by(records)])
+    return Block(f'<p class="jal-origin">{escape(text)}.</p>', f"*{text}.*")
+
+
+def _made_by(records: Sequence[Record]) -> list[str]:
     """Phrases: the seeds, the device, and the commits of some Records."""
-    records = list(records)
     environments = [record.environment for record in records]
     seeds = sorted({record.spec.seed for record in records})
     devices = sorted({f"{e['device']} on {e['processor']}" for e in environments})

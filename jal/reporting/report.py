@@ -16,7 +16,7 @@ from jal.experiments.shelf import counts
 from jal.experiments.store import Store
 from jal.reporting.comparison import cells_of, comparison, in_paper
 from jal.reporting.page import Block
-from jal.reporting.records import read
+from jal.reporting.records import GridRecords, read
 from jal.reporting.rendering import draw_cells
 from jal.reporting.wording import listed
 
@@ -54,20 +54,17 @@ CHAPTERS: Mapping[str, str] = {
 _VERDICTS = ("agrees", "differs", "inconclusive")
 
 
-def comparisons(stores: Sequence[Store], root: str | Path | None = None) -> dict[str, pd.DataFrame]:
+def comparisons(tables: Mapping[str, GridRecords], root: str | Path | None = None) -> dict[str, pd.DataFrame]:
     """For each table of the paper, its cells as `jal.reporting.comparison.comparison` compares them.
 
     Parameters
     ----------
-    stores
-        where our Records are.
+    tables
+        the Records of each, by its name.
     root
         the checkout that holds the reported numbers, if not the one found upwards.
     """
-    return {
-        table: comparison(cells_of(grid, stores, in_paper(grid, root)))
-        for table, grid in ((table, grids.get(name)) for table, name in TABLES.items())
-    }
+    return {table: comparison(cells_of(found, in_paper(found.grid, root))) for table, found in tables.items()}
 
 
 def coverage(frames: Mapping[str, pd.DataFrame], stores: Sequence[Store]) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from jal.reporting.claims import Summary
 from jal.reporting.comparison import Cell, cells_of, comparison
 from jal.reporting.figures import style
 from jal.reporting.noise_reports import DATASETS, read_all
+from jal.reporting.records import read
 from jal.reporting.reported import Reported
 
 WHITE = to_rgba("white")
@@ -30,7 +31,7 @@ def fresh():
 
 @pytest.fixture(scope="module")
 def table3():
-    return comparison(cells_of(get("table3-cifar10"), []))
+    return comparison(cells_of(read(get("table3-cifar10"), [])))
 
 
 def labels(figure):

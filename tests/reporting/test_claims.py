@@ -8,6 +8,7 @@ from jal.errors import InputError
 from jal.experiments.grids import get as grid_named
 from jal.reporting.claims import CLAIMS, Claim, Gain, Lead, Summary, TopTwo, claims, judge, lead, top_two
 from jal.reporting.comparison import Cell, cells_of
+from jal.reporting.records import read
 from jal.reporting.reported import reported
 from jal.reporting.verdict import welch
 
@@ -166,7 +167,7 @@ def test_quotes_are_short_and_conditions_are_the_tables():
 
 def test_conditions_are_those_of_the_grids_cells():
     for said in CLAIMS:
-        cells = cells_of(grid_named(said.grid), [], seeds=[])
+        cells = cells_of(read(grid_named(said.grid), [], []))
         assert set(said.conditions) <= {cell.condition for cell in cells}
         assert {*said.test.losses} <= {cell.row for cell in cells}
 

@@ -19,6 +19,7 @@ from jal.reporting.comparison import (
     expected,
     in_paper,
 )
+from jal.reporting.records import read
 from jal.reporting.reported import Reported
 from jal.reporting.reported import reported as paper_table
 from jal.reporting.verdict import Power, compare, power
@@ -53,7 +54,7 @@ def test_cells_hold_what_is_reported_and_each_run_that_a_store_has(grid, make, t
     second.put(make("CE", (1.0, 2.0, 10.0), seed=126))  # not one of the grid's seeds
     second.put(make("CE", (1.0, 2.0, 10.0), seed=124, noise_seed=1))  # not one of its runs
     paper = {("CE", "symmetric 0.4"): Reported(81.0, 0.5, 3)}
-    cells = cells_of(grid, [first, second], lambda row, column: paper.get((row, column)))
+    cells = cells_of(read(grid, [first, second]), lambda row, column: paper.get((row, column)))
     assert cells == [
         Cell("CE", "symmetric 0.4", Reported(81.0, 0.5, 3), (80.0, 83.0), "digits symmetric 0.4"),
         Cell("JAL-CE", "clean", None, (), "digits clean"),
@@ -65,16 +66,16 @@ def test_cells_of_other_seeds_and_quantities(grid, make, tmp_path):
     store = Store(tmp_path)
     store.put(make("CE", (1.0, 2.0, 80.0), seed=7))
     best = max
-    cells = cells_of(grid, [store], nothing, seeds=[7], value=lambda record: best(record.curves["memorised"]))
+    cells = cells_of(read(grid, [store], [7]), nothing, lambda record: best(record.curves["memorised"]))
     assert [cell.measured for cell in cells] == [(70.0,), (), ()]
-    assert [cell.measured for cell in cells_of(grid, [store], nothing, seeds=[])] == [(), (), ()]
+    assert [cell.measured for cell in cells_of(read(grid, [store], []), nothing)] == [(), (), ()]
 
 
 def test_a_damaged_record_is_named_and_counts_as_missing(grid, make, tmp_path):
     store = Store(tmp_path)
     store.put(make("CE", (1.0, 2.0, 80.0))).write_text("{")
     with pytest.warns(UserWarning, match="not a valid Record"):
-        cells = cells_of(grid, [store], nothing)
+        cells = cells_of(read(grid, [store]), nothing)
     assert cells[0].measured == ()
 
 
@@ -89,7 +90,7 @@ def test_a_column_may_show_another_test_set(grid, make, tmp_path):
     store = Store(tmp_path)
     store.put(replace(make("CE", (1.0, 2.0, 80.0)), accuracies={"digits": 80.0, "others": 33.0}))
     store.put(make("CE", (1.0, 2.0, 81.0), seed=124))  # was not tested on it
-    (cell, *_) = cells_of(replace(grid, test_sets={"symmetric 0.4": "others"}), [store])
+    (cell, *_) = cells_of(read(replace(grid, test_sets={"symmetric 0.4": "others"}), [store]))
     assert cell.measured == (33.0,)
     assert cell.condition == "digits others symmetric 0.4"
 

@@ -1,12 +1,10 @@
-"""Records side by side: which belong together, and the line that says what made them."""
-
-from dataclasses import replace
+"""Records side by side: which belong together."""
 
 import pytest
 
 from jal.errors import InputError
 from jal.experiments.noises import NoiseSpec
-from jal.reporting.groups import cells, condition, noise_title, provenance
+from jal.reporting.groups import cells, condition, noise_title
 
 
 def test_cells_keep_the_order_and_gather_the_seeds(make):
@@ -37,12 +35,3 @@ def test_titles():
     assert noise_title(condition(NoiseSpec("clean"))) == "clean"
     noise = NoiseSpec("asymmetric", "superclasses", 0.25, "bernoulli", 1)
     assert noise_title(condition(noise)) == "asymmetric superclasses 0.25 drawn"
-
-
-def test_provenance_names_grid_records_seeds_machine_and_commit(make):
-    one, other = make(), make(seed=124)
-    other = replace(other, environment=other.environment | {"commit": "f" * 40, "dirty": True})
-    assert provenance([one, other], "table 3", "quick") == (
-        "*Profile: quick. Grid: table 3. Records: 2, seeds 123 and 124. 4 s of training. "
-        "Device: cpu on An Engine. Commit: `0123456789ab`, `ffffffffffff` with changes.*"
-    )

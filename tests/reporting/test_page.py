@@ -126,6 +126,17 @@ def test_a_change_since_the_commit_is_said(found):
     assert "0123456 with changes" in page.grid_block(some).html
 
 
+def test_the_line_under_a_figure_names_runs_seeds_machine_and_commits(make):
+    one, other = make(), make(seed=124)
+    other = replace(other, environment=other.environment | {"commit": "f" * 40, "dirty": True})
+    block = page.origin_of([one, other], "This <page>'s own", "quick")
+    assert block.markdown == (
+        "*This <page>'s own, profile quick: 2 runs. Seeds 123 and 124. 4 s of training on cpu on An Engine. "
+        "Commits 0123456789ab and ffffffffffff with changes.*"
+    )
+    assert "This &lt;page&gt;" in block.html
+
+
 # The curves of a panel.
 
 

@@ -5,6 +5,7 @@ import pytest
 from jal.experiments import Record, Store, grids
 from jal.reporting import report
 from jal.reporting.claims import claims
+from jal.reporting.records import read
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,8 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def frames(store):
-    return report.comparisons([store])
+    tables = {table: read(grids.get(name), [store]) for table, name in report.TABLES.items()}
+    return report.comparisons(tables)
 
 
 def record(spec, accuracy):

@@ -11,12 +11,13 @@ from jal.reporting import single_runs
 from jal.reporting.benchmark_text import columns_of
 from jal.reporting.claims import Summary
 from jal.reporting.comparison import cells_of, comparison
+from jal.reporting.records import read
 from jal.reporting.reported import reported
 
 
 @pytest.fixture(scope="module")
 def table6():
-    return columns_of(comparison(cells_of(get("table6"), [])))
+    return columns_of(comparison(cells_of(read(get("table6"), []))))
 
 
 def test_whole_numbers_of_images_betray_single_runs(table6):
