@@ -25,7 +25,7 @@ def cnn8(num_classes: int = 10, in_channels: int = 3, image_size: int = 32, widt
     widths = [scaled(channels, width) for channels in (64, 128, 196)]
     layers: list[nn.Module] = []
     for channels in widths:
-        layers += convolution(in_channels, channels) + convolution(channels, channels) + [nn.MaxPool2d(2)]
+        layers += convolution(in_channels, channels) + _halved(convolution(channels, channels))
         in_channels = channels
     return _with_hidden_layer(layers, widths[-1] * (image_size // 8) ** 2, scaled(256, width), num_classes)
 
@@ -35,9 +35,15 @@ def cnn2(num_classes: int = 10, in_channels: int = 1, image_size: int = 8, width
     widths = [scaled(channels, width) for channels in (16, 32)]
     layers: list[nn.Module] = []
     for channels in widths:
-        layers += [*convolution(in_channels, channels), nn.MaxPool2d(2)]
+        layers += _halved(convolution(in_channels, channels))
         in_channels = channels
     return _with_hidden_layer(layers, widths[-1] * (image_size // 4) ** 2, scaled(64, width), num_classes)
+
+
+def _halved(layers: list[nn.Module]) -> list[nn.Module]:
+    """With the pooling before the ReLU: the same bits as after it, forwards and backwards, for less work."""
+    *before, relu = layers
+    return [*before, nn.MaxPool2d(2), relu]
 
 
 def _with_hidden_layer(layers: list[nn.Module], flat: int, hidden: int, num_classes: int) -> Classifier:

@@ -76,6 +76,27 @@ def test_residual_blocks_halve_the_image_three_times():
     assert [i for i, length in enumerate(shortcuts) if length] == [3, 7, 13]
 
 
+@pytest.mark.parametrize(("name", "channels", "size"), [("cnn2", 1, 28), ("cnn8", 3, 32)])
+def test_pooling_before_or_after_relu_gives_the_same_bits(name, channels, size):
+    torch.manual_seed(0)
+    network = models.build(name, 10, channels, size)
+    layers = list(network.body)
+    pools = [i for i, layer in enumerate(layers) if isinstance(layer, nn.MaxPool2d)]
+    assert pools and all(isinstance(layers[i + 1], nn.ReLU) for i in pools)
+    for i in pools:
+        layers[i : i + 2] = layers[i + 1], layers[i]
+    usual = nn.Sequential(*layers)
+    # Few values, so that windows have ties, at zero and above.
+    images = torch.randint(-2, 3, (16, channels, size, size)).float()
+    found = []
+    for body in (network.body, usual):
+        network.zero_grad()
+        features = body(images)
+        features.square().sum().backward()
+        found.append([features.detach(), *(p.grad.clone() for p in network.body.parameters())])
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(*found, strict=True))
+
+
 def test_width_scales_the_channels():
     assert models.cnn8(width=0.5).head.in_features == 128
     assert parameters(models.cnn2(width=2)) > 3 * parameters(models.cnn2())
