@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
-from pathlib import Path
 
 import pandas as pd
 from matplotlib import pyplot as plt
@@ -14,9 +13,8 @@ from matplotlib.figure import Figure
 from jal.experiments import grids
 from jal.experiments.shelf import counts
 from jal.experiments.store import Store
-from jal.reporting.comparison import cells_of, comparison, in_paper
 from jal.reporting.page import Block
-from jal.reporting.records import GridRecords, read
+from jal.reporting.records import read
 from jal.reporting.rendering import draw_cells
 from jal.reporting.wording import listed
 
@@ -54,26 +52,13 @@ CHAPTERS: Mapping[str, str] = {
 _VERDICTS = ("agrees", "differs", "inconclusive")
 
 
-def comparisons(tables: Mapping[str, GridRecords], root: str | Path | None = None) -> dict[str, pd.DataFrame]:
-    """For each table of the paper, its cells as `jal.reporting.comparison.comparison` compares them.
-
-    Parameters
-    ----------
-    tables
-        the Records of each, by its name.
-    root
-        the checkout that holds the reported numbers, if not the one found upwards.
-    """
-    return {table: comparison(cells_of(found, in_paper(found.grid, root))) for table, found in tables.items()}
-
-
 def coverage(frames: Mapping[str, pd.DataFrame], stores: Sequence[Store]) -> pd.DataFrame:
     """How much of each table and figure is measured.
 
     Parameters
     ----------
     frames
-        of `comparisons`.
+        for each of `TABLES`, its cells as `jal.reporting.comparison.comparison` compares them.
     stores
         where the Records of the figures are.
 
@@ -165,7 +150,7 @@ def every_cell(frames: Mapping[str, pd.DataFrame], limit: float = 5.0) -> Figure
     Parameters
     ----------
     frames
-        of `comparisons`; a panel for each, two across.
+        as `coverage` has them; a panel for each, two across.
     limit
         the difference, in points, from which on the colour no longer changes.
     """

@@ -5,6 +5,7 @@ import pytest
 from jal.experiments import Record, Store, grids
 from jal.reporting import report
 from jal.reporting.claims import claims
+from jal.reporting.comparison import cells_of, comparison
 from jal.reporting.records import read
 
 
@@ -23,7 +24,7 @@ def store(tmp_path_factory):
 @pytest.fixture(scope="module")
 def frames(store):
     tables = {table: read(grids.get(name), [store]) for table, name in report.TABLES.items()}
-    return report.comparisons(tables)
+    return {table: comparison(cells_of(found)) for table, found in tables.items()}
 
 
 def record(spec, accuracy):
