@@ -168,6 +168,10 @@ def test_sentences_hold_the_numbers():
         "All 6 changes have runs of all 6 losses. Under 4 of these the best loss stays the best, and under 5 the two "
         "best stay the two best."
     )
+    turned = {column: swapped("CE", "JAL-CE") for column in CHANGES}
+    assert stability(under(turned)).endswith(
+        "Under none of these the best loss stays the best, and under none the two best stay the two best."
+    )
 
 
 def test_the_chart_has_each_losses_ranks():
