@@ -69,6 +69,15 @@ def test_a_chapter_has_its_figures_and_tables(book, pages, chapter):
     assert len(page.select(".cell_output figure.jal-moving svg")) == len(drawings)
 
 
+def test_a_stored_chapter_has_no_outputs_and_its_code_fits_the_column(chapter):
+    source = nbformat.read(ROOT / f"{chapter}.ipynb", as_version=4)
+    for cell in source.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == [] and cell.execution_count is None
+            if not {"remove-cell", "remove-input"} & set(cell.metadata.get("tags", [])):
+                assert [line for line in cell.source.splitlines() if len(line) > 88] == []
+
+
 def test_a_figure_with_a_name_is_on_the_page_with_its_caption(pages, chapter):
     source = nbformat.read(ROOT / f"{chapter}.ipynb", as_version=4)
     figures = [cell.metadata.get("mystnb", {}).get("figure") for cell in source.cells]
