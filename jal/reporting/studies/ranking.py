@@ -256,8 +256,8 @@ def stability(records: GridRecords, baseline: str = RECIPE) -> str:
         else f"All {len(frame)} changes have"
     )
     return (
-        f"{some} runs of all {len(records.grid.rows)} losses. Under {first or 'none'} of these the best loss stays the "
-        f"best, and under {both or 'none'} the two best stay the two best."
+        f"{some} runs of all {len(records.grid.rows)} losses. The best loss stays the best under {first or 'none'} of "
+        f"these, and the two best stay the two best under {both or 'none'}."
     )
 
 

@@ -165,12 +165,12 @@ def test_sentences_hold_the_numbers():
         "the two best stay; no pair turns round."
     )
     assert stability(records) == (
-        "All 6 changes have runs of all 6 losses. Under 4 of these the best loss stays the best, and under 5 the two "
-        "best stay the two best."
+        "All 6 changes have runs of all 6 losses. The best loss stays the best under 4 of these, and the two best stay "
+        "the two best under 5."
     )
     turned = {column: swapped("CE", "JAL-CE") for column in CHANGES}
     assert stability(under(turned)).endswith(
-        "Under none of these the best loss stays the best, and under none the two best stay the two best."
+        "The best loss stays the best under none of these, and the two best stay the two best under none."
     )
 
 
