@@ -99,7 +99,7 @@ def _lengths(
             for label in labels
             for loss in ("CE", "NCE+RCE", "ANL-CE", "JAL-CE")
         },
-        {f"{n} epochs": {"epochs": n} for n in epochs},
+        {f"{n} epoch{'s' * (n > 1)}": {"epochs": n} for n in epochs},
         common,
         columns_first=columns_first,
     )

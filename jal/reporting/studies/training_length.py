@@ -146,8 +146,8 @@ def _in_words(row: Any) -> str:
         clearly = "beyond the interval"
     else:
         clearly = f"beyond the interval from {row.clearly_from}"
-    alone = row.from_epochs == row.longest
-    since = f"at {row.longest} epochs" if alone else f"from {row.from_epochs} epochs on"
+    length = f"{row.from_epochs} epoch{'' if row.from_epochs == 1 else 's'}"
+    since = f"at {length}" if row.from_epochs == row.longest else f"from {length} on"
     return f"{row.loss} is ahead {since} ({clearly})"
 
 

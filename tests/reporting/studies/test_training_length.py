@@ -118,6 +118,14 @@ def test_the_sentence_holds_the_numbers(records):
     )
 
 
+def test_one_epoch_is_one():
+    laptop = get("epochs", profile="laptop")
+    first = in_words(
+        filled(laptop, lambda row, column, seed: 80.0 + (not row.startswith("CE")))
+    ).splitlines()[0]
+    assert "; JAL-CE is ahead from 1 epoch on (beyond the interval)." in first
+
+
 def test_the_sentence_says_how_many_lengths_it_rests_on():
     def run(row, column, seed):
         return accuracy(row, column, seed) if column == "80 epochs" else None
