@@ -140,14 +140,16 @@ def in_words(records: GridRecords, over: str = "CE") -> str:
 def _in_words(row: Any) -> str:
     if pd.isna(row.from_epochs):
         return f"{row.loss} is not ahead at {row.longest} epochs"
+    alone = row.from_epochs == row.longest
     if pd.isna(row.clearly_from):
-        clearly = "not beyond an interval"
+        # At a shorter length it may well be.
+        clearly = "not beyond an interval" if alone else f"not beyond an interval at {row.longest}"
     elif row.clearly_from == row.from_epochs:
         clearly = "beyond the interval"
     else:
         clearly = f"beyond the interval from {row.clearly_from}"
     length = f"{row.from_epochs} epoch{'' if row.from_epochs == 1 else 's'}"
-    since = f"at {length}" if row.from_epochs == row.longest else f"from {length} on"
+    since = f"at {length}" if alone else f"from {length} on"
     return f"{row.loss} is ahead {since} ({clearly})"
 
 

@@ -126,6 +126,20 @@ def test_one_epoch_is_one():
     assert "; JAL-CE is ahead from 1 epoch on (beyond the interval)." in first
 
 
+def test_a_lead_that_is_clear_but_at_the_end_is_said_so():
+    lead = {5: 3.0, 10: 3.0, 20: 3.0, 40: 3.0, 80: 0.1}
+
+    def run(row, column, seed):
+        return (
+            accuracy(row, column, seed)
+            if row.startswith("CE")
+            else 60.0 + lead[int(column.split()[0])] + seed % 2
+        )
+
+    first = in_words(filled(GRID, run)).splitlines()[0]
+    assert "; JAL-CE is ahead from 5 epochs on (not beyond an interval at 80)." in first
+
+
 def test_the_sentence_says_how_many_lengths_it_rests_on():
     def run(row, column, seed):
         return accuracy(row, column, seed) if column == "80 epochs" else None
