@@ -3,6 +3,7 @@
 With execution off and notebooks without outputs a build succeeds too, with an empty book.
 """
 
+import ast
 import re
 import subprocess
 import sys
@@ -76,6 +77,13 @@ def test_a_stored_chapter_has_no_outputs_and_its_code_fits_the_column(chapter):
             assert cell.outputs == [] and cell.execution_count is None
             if not {"remove-cell", "remove-input"} & set(cell.metadata.get("tags", [])):
                 assert [line for line in cell.source.splitlines() if len(line) > 88] == []
+
+
+def test_a_parameter_stands_in_one_line(chapter):
+    # Its value and its comment are read from there, by papermill and by people.
+    source = nbformat.read(ROOT / f"{chapter}.ipynb", as_version=4)
+    (cell,) = [cell for cell in source.cells if "parameters" in cell.metadata.get("tags", [])]
+    assert all(one.lineno == one.end_lineno for one in ast.parse(cell.source).body)
 
 
 def test_a_figure_with_a_name_is_on_the_page_with_its_caption(pages, chapter):

@@ -139,7 +139,7 @@ def in_words(records: GridRecords, over: str = "CE") -> str:
 
 def _in_words(row: Any) -> str:
     if pd.isna(row.from_epochs):
-        return f"{row.loss} is not ahead at {row.longest} epochs"
+        return f"{row.loss} is not ahead at {_epochs(row.longest)}"
     alone = row.from_epochs == row.longest
     if pd.isna(row.clearly_from):
         # At a shorter length it may well be.
@@ -148,9 +148,13 @@ def _in_words(row: Any) -> str:
         clearly = "beyond the interval"
     else:
         clearly = f"beyond the interval from {row.clearly_from}"
-    length = f"{row.from_epochs} epoch{'' if row.from_epochs == 1 else 's'}"
+    length = _epochs(row.from_epochs)
     since = f"at {length}" if alone else f"from {length} on"
     return f"{row.loss} is ahead {since} ({clearly})"
+
+
+def _epochs(n: int) -> str:
+    return f"{n} epoch{'' if n == 1 else 's'}"
 
 
 def table(leads: pd.DataFrame) -> pd.DataFrame:

@@ -124,6 +124,8 @@ def test_one_epoch_is_one():
         filled(laptop, lambda row, column, seed: 80.0 + (not row.startswith("CE")))
     ).splitlines()[0]
     assert "; JAL-CE is ahead from 1 epoch on (beyond the interval)." in first
+    of_one = filled(laptop, lambda row, column, seed: 80.0 if column == "1 epoch" else None)
+    assert "; JAL-CE is not ahead at 1 epoch. Compared so far: 1 of 5 lengths." in in_words(of_one)
 
 
 def test_a_lead_that_is_clear_but_at_the_end_is_said_so():
