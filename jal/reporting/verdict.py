@@ -87,6 +87,7 @@ def compare(
     reported_std: float | None,
     reported_n: int | None,
     measured: Sequence[float],
+    limit: float | None = None,
 ) -> Verdict:
     """The verdict on one cell.
 
@@ -96,6 +97,8 @@ def compare(
         of the cell, per cent; None where it is empty, or says nothing of its spread or of its number of runs.
     measured
         the accuracy of each run, per cent.
+    limit
+        the difference, in points, below which the two agree; `margin` of the reported deviation if left out.
 
     Raises
     ------
@@ -126,7 +129,8 @@ def compare(
     if std is None:
         return Verdict("one run", mean, std, n, difference)
     found = welch(mean, std, n, reported_mean, reported_std, reported_n)
-    (low, high), limit = found.interval(), margin(reported_std)
+    low, high = found.interval()
+    limit = margin(reported_std) if limit is None else limit
     # Two one-sided tests at LEVEL are the interval of 1 - 2 LEVEL within the margin.
     if abs(difference) + found.reach(2 * LEVEL) < limit:
         word: Word = "agrees"

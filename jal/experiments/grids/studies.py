@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jal.experiments.grids.grid import SEEDS, Grid, Words, product
+from jal.experiments.grids.tables import FOREMOST
 from jal.experiments.grids.words import LAPTOP, QUICK, Versions, losses, noise, noises
 
 _L1: Words = {"l1": 5e-5, "l2": 0.0}
@@ -94,11 +95,7 @@ def _lengths(
     return product(
         name,
         title,
-        {
-            f"{loss}, {label}": {"loss": loss, **noise(label)}
-            for label in labels
-            for loss in ("CE", "NCE+RCE", "ANL-CE", "JAL-CE")
-        },
+        {f"{loss}, {label}": {"loss": loss, **noise(label)} for label in labels for loss in FOREMOST},
         {f"{n} epoch{'s' * (n > 1)}": {"epochs": n} for n in epochs},
         common,
         columns_first=columns_first,
@@ -159,6 +156,21 @@ def _ranking(settings: str, data: Words, epochs: int, rate: float) -> Grid:
     )
 
 
+def _precision(settings: str, data: Words) -> Grid:
+    return product(
+        "precision",
+        "The same runs in float32 and in bfloat16: last-epoch test accuracy, ten seeds",
+        {
+            f"{loss}, {precision}": {"loss": loss, "precision": precision}
+            for loss in FOREMOST
+            for precision in ("float32", "bfloat16")
+        },
+        noises("symmetric 0.8", "symmetric 0.6"),
+        {**data, "settings": settings},
+        seeds=tuple(range(123, 133)),
+    )
+
+
 _CIFAR10: Words = {"dataset": "cifar10"}
 
 GRIDS: dict[str, Versions] = {
@@ -191,5 +203,9 @@ GRIDS: dict[str, Versions] = {
         "full": lambda settings: _ranking(settings, _CIFAR10, 120, 0.01),
         "laptop": lambda settings: _ranking(settings, LAPTOP, 20, 0.01),
         "quick": lambda settings: _ranking(settings, QUICK, 80, 0.01),
+    },
+    "precision": {
+        "laptop": lambda settings: _precision(settings, LAPTOP),
+        "quick": lambda settings: _precision(settings, QUICK),
     },
 }
