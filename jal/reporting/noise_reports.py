@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from jal.datasets import ImageData
 
 Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
 Document = dict[str, Any]
 
 SCHEMA = 1
@@ -47,6 +48,15 @@ DATASETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
 """Those whose reports are kept, and what a page calls them."""
 ANNOTATORS = ("rand1", "rand2", "rand3")
 """CIFAR-10N's labels of three people for each image."""
+FACTS = (
+    *("unanimous", "unanimously wrong", "three different", "aggre is the majority"),
+    *("aggre follows the fixed order", "aggre is right among three", "truth among three"),
+    *("somebody is wrong", "worst is the last wrong one"),
+)
+"""Counts of CIFAR-10's training images. A majority is of two or three people; where all three differ there is none."""
+_PREFERRED = np.array([0, 1, 2, 3, 4, 5, 6, 7, 0, 1])
+"""By class, its place in the order in which aggre was taken where all three differ: ship and airplane, then truck and
+automobile, then bird, cat, deer, dog, frog, horse; of two in one place the earlier person's."""
 PERCENTILES = np.linspace(0, 1, 101)
 DIGITS = 6
 """Of a margin: its last ones hang on the order in which a machine sums."""
@@ -188,7 +198,13 @@ def document(spec: RunSpec, data: ImageData, root: str | Path | None = None) -> 
 
 
 def annotators_document(data: ImageData, root: str | Path | None = None) -> Document:
-    """By true class of CIFAR-10, how many images have 0, 1, 2 and 3 wrong labels from CIFAR-10N's three people.
+    """What CIFAR-10N's three people gave, in counts of images, and how its other sets were made of it.
+
+    Returns
+    -------
+    JSON data. "wrong": by true class, how many images have 0, 1, 2 and 3 wrong labels. "sets": of aggre, rand1 and
+    worst, how many wrong labels stand on images that 0, 1, 2 and 3 people named wrongly. "facts": the counts that
+    `FACTS` names.
 
     Raises
     ------
@@ -198,11 +214,12 @@ def annotators_document(data: ImageData, root: str | Path | None = None) -> Docu
     from jal.datasets.human import human_labels, human_source
 
     true = data.train_labels
-    wrong = np.zeros(len(true), dtype=int)
-    for variant in ANNOTATORS:
-        wrong += human_labels(data.name, variant, root, true) != true
+    three = np.stack([human_labels(data.name, variant, root, true) for variant in ANNOTATORS])
+    aggre, worst = (human_labels(data.name, variant, root, true) for variant in ("aggre", "worst"))
+    wrong = (three != true).sum(0)
     table = np.zeros((data.num_classes, len(ANNOTATORS) + 1), dtype=int)
     np.add.at(table, (true, wrong), 1)
+    sets = {"aggre": aggre, "rand1": three[0], "worst": worst}
     sources = {variant: human_source(data.name, variant) for variant in ANNOTATORS}
     first = sources[ANNOTATORS[0]]
     return {
@@ -213,8 +230,33 @@ def annotators_document(data: ImageData, root: str | Path | None = None) -> Docu
         "licence": first["licence"],
         "citation": first["citation"],
         "wrong": table.tolist(),
+        "sets": {
+            name: np.bincount(wrong[labels != true], minlength=4).tolist() for name, labels in sets.items()
+        },
+        "facts": {
+            name: int(count) for name, count in zip(FACTS, _facts(three, aggre, worst, true), strict=True)
+        },
         "made": _made(),
     }
+
+
+def _facts(three: Labels, aggre: Labels, worst: Labels, true: Labels) -> Iterator[int]:
+    """The counts of `FACTS`, in that order, from (3, N) and (N,) labels."""
+    one, two, last = three
+    same = np.stack([one == two, two == last, one == last])
+    yield same.all(0).sum()
+    yield (same.all(0) & (one != true)).sum()
+    ties = ~same.any(0)
+    majority = np.where(same[1], two, one)
+    yield ties.sum()
+    yield (aggre == majority)[~ties].sum()
+    yield (aggre == np.take_along_axis(three, _PREFERRED[three].argmin(0)[None], 0)[0])[ties].sum()
+    yield (aggre == true)[ties].sum()
+    yield (three == true).any(0)[ties].sum()
+    wrong = three != true
+    latest = np.where(wrong[2], last, np.where(wrong[1], two, one))
+    yield wrong.any(0).sum()
+    yield (worst == latest)[wrong.any(0)].sum()
 
 
 def read_all(dataset: str, folder: str | Path | None = None) -> dict[str, Kept]:
@@ -255,7 +297,7 @@ def kept(data: Document) -> Kept:
 
 
 def read_annotators(folder: str | Path | None = None) -> NDArray[np.int64]:
-    """(K, 4) the counts of `annotators_document`.
+    """(K, 4) the counts "wrong" of `annotators_document`.
 
     Raises
     ------
@@ -271,6 +313,21 @@ def read_annotators(folder: str | Path | None = None) -> NDArray[np.int64]:
     if counts.ndim != 2 or counts.shape[1] != len(ANNOTATORS) + 1 or not counts.sum(axis=1).all():
         raise _refused(file)
     return counts
+
+
+def read_sets(folder: str | Path | None = None) -> tuple[dict[str, list[int]], dict[str, int]]:
+    """The "sets" and the "facts" of `annotators_document`.
+
+    Raises
+    ------
+    InputError
+        for a file that is missing, or does not hold them.
+    """
+    file = _annotators_file(_folder(folder))
+    data = _read(file)
+    if set(data.get("facts", ())) != set(FACTS) or not isinstance(data.get("sets"), dict):
+        raise _refused(file)
+    return data["sets"], data["facts"]
 
 
 def _folder(folder: str | Path | None) -> Path:
