@@ -77,9 +77,10 @@ def human_labels(
     name
         "cifar10" or "cifar100".
     variant
-        of CIFAR-10N "aggre" (the majority of three people; 9.01 per cent are wrong), "rand1", "rand2", "rand3"
-        (one of the three; 17.234, 18.122, 17.64) or "worst" (a wrong one, if there is one; 40.208); of CIFAR-100N
-        "noisy" (40.2).
+        of CIFAR-10N "aggre" (the majority of three people, and in the 3,041 images where all three differ the label
+        that comes first in a fixed order of classes; 9.01 per cent are wrong), "rand1", "rand2", "rand3" (one of the
+        three; 17.234, 18.122, 17.64) or "worst" (the last wrong one of the three, if there is one; 40.208); of
+        CIFAR-100N "noisy" (40.2).
     root
         the data folder; the environment variable JAL_DATA if left out.
     true

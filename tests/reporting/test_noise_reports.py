@@ -17,6 +17,7 @@ from jal.experiments.labels import report_of
 from jal.reporting.noise_reports import (
     ANNOTATORS,
     DATASETS,
+    FACTS,
     FOLDER,
     annotators_document,
     document,
@@ -24,6 +25,7 @@ from jal.reporting.noise_reports import (
     read,
     read_all,
     read_annotators,
+    read_sets,
     specs,
     write_all,
 )
@@ -117,6 +119,22 @@ def test_the_real_labels_give_the_kept_report(cifar, words, needed):
 def test_the_real_labels_give_the_kept_annotators(cifar):
     made = annotators_document(cifar("cifar10", "cifar10", "cifar-n"))
     assert without_date(made) == without_date(json.loads((COMMITTED / "cifar10-annotators.json").read_text()))
+
+
+def test_how_the_sets_of_three_people_were_made():
+    """Counted on the released files, by other code: these are no parameters, but what the files hold."""
+    sets, facts = read_sets()
+    assert list(facts.values()) == [30178, 282, 3041, 46959, 3041, 822, 2749, 20104, 20104]
+    assert list(facts) == list(FACTS)
+    assert sets == {
+        "aggre": [0, 0, 3438, 1067],
+        "rand1": [0, 4760, 2790, 1067],
+        "worst": [0, 14777, 4260, 1067],
+    }
+    reports = read_all("cifar10")
+    for name, counts in sets.items():
+        assert sum(counts) == round(50_000 * reports[f"human {name}"].report.rate)
+    assert sets["worst"][1:] == read_annotators()[:, 1:].sum(0).tolist()
 
 
 @pytest.mark.slow
