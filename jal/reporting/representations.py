@@ -144,7 +144,9 @@ def subsample(n: int, size: int, seed: int = 0) -> NDArray[np.int64]:
 def embedding(features: NDArray[Any], perplexity: float = 30.0, seed: int = 0) -> Floats:
     """A map of features, (N, D), on the plane, (N, 2), by t-SNE (van der Maaten and Hinton 2008, JMLR 9).
 
-    It begins with the first two principal components, so that the same features give the same map on one machine.
+    It begins with the first two principal components, and on one thread: the sums of scikit-learn's gradient depend on
+    the number of threads, which after hundreds of steps is another map. So the same features give the same map on one
+    machine.
 
     Parameters
     ----------
@@ -152,9 +154,11 @@ def embedding(features: NDArray[Any], perplexity: float = 30.0, seed: int = 0) -
         about how many neighbours each point is to have; below N.
     """
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     tsne = TSNE(perplexity=perplexity, init="pca", random_state=seed)
-    return np.asarray(tsne.fit_transform(np.asarray(features, np.float32)), np.float64)
+    with threadpool_limits(1):
+        return np.asarray(tsne.fit_transform(np.asarray(features, np.float32)), np.float64)
 
 
 def maps(embeddings: Mapping[str, Floats], labels: Labels, classes: Sequence[str]) -> Figure:

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib import pyplot as plt
+from sklearn.datasets import load_digits
 from sklearn.metrics import silhouette_score
+from threadpoolctl import threadpool_limits
 
 from jal.errors import InputError
 from jal.experiments import Store, artifacts, grids
@@ -130,6 +132,14 @@ def test_an_embedding_is_the_same_twice_and_keeps_neighbours():
     assert one.shape == (60, 2) and (one == seen.embedding(points, perplexity=5.0)).all()
     assert silhouette_score(one, labels) > 0.5
     assert not np.allclose(one, seen.embedding(points, perplexity=15.0))
+
+
+def test_an_embedding_is_the_same_however_many_threads_there_are():
+    points = load_digits().data[:500]  # of 300 one and two threads would make the same map in any case
+    with threadpool_limits(2):
+        two = seen.embedding(points)
+    with threadpool_limits(1):
+        assert (two == seen.embedding(points)).all()
 
 
 def test_a_map_shows_each_point_as_its_class():
