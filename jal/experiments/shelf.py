@@ -10,6 +10,7 @@ from jal.experiments import provenance
 from jal.experiments.grids import PROFILES, Grid, get, names
 from jal.experiments.store import Store
 from jal.experiments.sweep import run_missing
+from jal.training.recipe import RECIPES
 
 SEEDS = {"quick": (123,)}
 """The profiles at which a chapter asks for fewer seeds than its grid has."""
@@ -35,15 +36,29 @@ def stores(root: str | Path | None = None) -> tuple[Store, Store]:
 def counts(stores: Iterable[Store]) -> dict[str, dict[str, str]]:
     """How many runs of each grid the stores have, at each profile that it has, such as "12 of 60"; largest first.
 
-    Records of other numbers, or that cannot be read, count as missing, with a warning.
+    A run that is there in bfloat16 alone counts, and is told (`half_in_words`). Records of other numbers, or that
+    cannot be read, count as missing, with a warning.
     """
-    there = {record.id for store in stores for record in store.records()}
+    records = [record for store in stores for record in store.records()]
+    there = {record.id for record in records}
+    halves = (record.spec for record in records if record.spec.in_half)
+    half = {spec.at(RECIPES[spec.dataset].precision).id for spec in halves} - there
     found: dict[str, dict[str, str]] = {}
     for profile in reversed(PROFILES):
         for name in names(profile):
-            runs = {spec.id for spec in get(name, profile=profile).specs(SEEDS.get(profile))}
-            found.setdefault(name, {})[profile] = f"{len(runs & there)} of {len(runs)}"
+            grid = get(name, profile=profile)
+            runs = {spec.id for spec in grid.specs(SEEDS.get(profile))}
+            twins = 0 if grid.names_precision else len(runs & half)
+            done = len(runs & there) + twins
+            found.setdefault(name, {})[profile] = f"{done} of {len(runs)}{half_in_words(twins, done)}"
     return found
+
+
+def half_in_words(half: int, done: int) -> str:
+    """How many of what is done are in bfloat16, to end a phrase: ", 2 of them in bfloat16"; nothing for none."""
+    if not half:
+        return ""
+    return f", {'all' if half == done else f'{half} of them'} in bfloat16"
 
 
 def complete(

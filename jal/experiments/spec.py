@@ -76,6 +76,15 @@ class RunSpec:
         """
         return canonical(pack(self, where="spec"))
 
+    @property
+    def in_half(self) -> bool:
+        """Whether it is in bfloat16 where its dataset's recipe is not."""
+        return self.recipe.precision == "bfloat16" != RECIPES[self.dataset].precision
+
+    def at(self, precision: str) -> RunSpec:
+        """The same run in a precision, another run therefore."""
+        return replace(self, recipe=replace(self.recipe, precision=precision))
+
     @staticmethod
     def from_json(text: str) -> RunSpec:
         """The spec that `to_json` wrote.

@@ -76,7 +76,7 @@ class CellRuns:
             for seed, record in runs.items()
         )
         heads = "".join(
-            f'<th scope="col">{head}</th>' for head in ("seed", "accuracy [%]", "device", "commit")
+            f'<th scope="col">{head}</th>' for head in ("seed", "accuracy [%]", "device, precision", "commit")
         )
         title = f"{row}, {column}"
         return (
@@ -87,7 +87,7 @@ class CellRuns:
 
 
 def _device(record: Record) -> str:
-    return str(record.environment["device"])
+    return f"{record.environment['device']}, {record.spec.recipe.precision}"
 
 
 def drawing(records: Iterable[Record]) -> str:

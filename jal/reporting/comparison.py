@@ -40,6 +40,8 @@ class Cell:
         the accuracy of each of our runs, per cent.
     condition
         dataset and noise, whatever the column is called (`condition`).
+    precision
+        of our runs, where it is not their recipe's own.
     """
 
     row: str
@@ -47,6 +49,7 @@ class Cell:
     reported: Reported | None
     measured: tuple[float, ...] = ()
     condition: str = ""
+    precision: str = ""
 
 
 def cells_of(found: GridRecords, lookup: Lookup | None = None, value: Value | None = None) -> list[Cell]:
@@ -66,7 +69,8 @@ def cells_of(found: GridRecords, lookup: Lookup | None = None, value: Value | No
         values = map(value or _accuracy_on(grid.test_sets.get(column)), runs.values())
         measured = tuple(accuracy for accuracy in values if accuracy is not None)
         words = _place(grid, row, column)
-        cells.append(Cell(row, column, lookup(row, column), measured, condition(*words.values())))
+        precision = "bfloat16" if measured and found.in_half(row, column) else ""
+        cells.append(Cell(row, column, lookup(row, column), measured, condition(*words.values()), precision))
     return cells
 
 
@@ -140,8 +144,8 @@ def comparison(cells: Iterable[Cell]) -> pd.DataFrame:
     Returns
     -------
     a frame with the columns row, column, condition, reported_mean, reported_std, reported_n, mean, std, n,
-    difference, low, high, margin and verdict (`jal.reporting.verdict.Verdict`); in points of accuracy, missing where
-    there is no such number.
+    difference, low, high, margin, verdict (`jal.reporting.verdict.Verdict`) and precision (of our runs, where it is
+    not their recipe's own; the verdict is as any other); in points of accuracy, missing where there is no such number.
 
     Raises
     ------
@@ -170,6 +174,7 @@ def comparison(cells: Iterable[Cell]) -> pd.DataFrame:
                 found.high,
                 found.margin,
                 found.word,
+                one.precision,
             )
         )
     return typed(
@@ -180,7 +185,7 @@ def comparison(cells: Iterable[Cell]) -> pd.DataFrame:
         **dict.fromkeys(("mean", "std"), float),
         n=int,
         **dict.fromkeys(("difference", "low", "high", "margin"), float),
-        verdict=str,
+        **dict.fromkeys(("verdict", "precision"), str),
     )
 
 

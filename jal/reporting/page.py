@@ -15,9 +15,10 @@ from jal.checkout import find_root
 from jal.experiments.pace import duration
 from jal.experiments.provenance import commit_in_words
 from jal.experiments.record import Record
+from jal.experiments.shelf import half_in_words
 from jal.reporting.cell_runs import accuracy
 from jal.reporting.records import GridRecords, mean_std
-from jal.reporting.rendering import grid_html, to_csv, to_html, to_latex
+from jal.reporting.rendering import HALF, HALF_NOTE, grid_html, to_csv, to_html, to_latex
 from jal.reporting.tables import Value, last_accuracy
 from jal.reporting.wording import listed, plus_minus
 
@@ -66,6 +67,8 @@ def grid_table(
 ) -> pd.DataFrame:
     """A grid's rows down, its columns across, "mean ± std" in the cells; nothing where no run is there.
 
+    Cells whose runs are in bfloat16 where their recipe is not are marked (`jal.reporting.rendering.HALF`).
+
     Parameters
     ----------
     value
@@ -75,7 +78,11 @@ def grid_table(
     """
     grid = found.grid
     texts = [
-        [plus_minus(*mean_std(found.values(row, column, value)), digits) for column in grid.columns]
+        [
+            plus_minus(*mean_std(found.values(row, column, value)), digits)
+            + f" {HALF}" * found.in_half(row, column)
+            for column in grid.columns
+        ]
         for row in grid.rows
     ]
     return pd.DataFrame(
@@ -100,7 +107,8 @@ def _markdown(texts: pd.DataFrame, caption: str) -> str:
     rows = [[str(texts.index.name or ""), *texts.columns], ["---"] * (1 + len(texts.columns))]
     rows += [[row, *cells] for row, cells in zip(texts.index, texts.to_numpy(), strict=True)]
     lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([*([f"*{caption}*", ""] if caption else []), *lines])
+    note = ["", HALF_NOTE] if any(HALF in line for line in lines) else []
+    return "\n".join([*([f"*{caption}*", ""] if caption else []), *lines, *note])
 
 
 def runs(found: GridRecords) -> pd.DataFrame:
@@ -108,8 +116,8 @@ def runs(found: GridRecords) -> pd.DataFrame:
 
     Returns
     -------
-    a frame with the columns row, column, seed, accuracy (after the last epoch, per cent), id, device, processor,
-    commit, dirty and seconds.
+    a frame with the columns row, column, seed, accuracy (after the last epoch, per cent), id, precision, device,
+    processor, commit, dirty and seconds.
     """
     rows = [
         {
@@ -118,14 +126,15 @@ def runs(found: GridRecords) -> pd.DataFrame:
             "seed": seed,
             "accuracy": accuracy(found, column, record),
             "id": record.id,
+            "precision": record.spec.recipe.precision,
             **{key: record.environment[key] for key in ("device", "processor", "commit", "dirty")},
             "seconds": record.timing["seconds"],
         }
         for (row, column), cell in found.cells.items()
         for seed, record in cell.items()
     ]
-    names = ("row", "column", "seed", "accuracy", "id", "device", "processor", "commit", "dirty", "seconds")
-    return pd.DataFrame(rows, columns=list(names))
+    names = "row column seed accuracy id precision device processor commit dirty seconds"
+    return pd.DataFrame(rows, columns=names.split())
 
 
 def origin(found: GridRecords | Sequence[GridRecords], profile: str, root: str | Path | None = None) -> Block:
@@ -145,7 +154,8 @@ def origin(found: GridRecords | Sequence[GridRecords], profile: str, root: str |
     records = list({record.id: record for each in found for record in each.records}.values())
     total = len({run.id for each in found for run in each.grid.specs(each.seeds)})
     several = "s" if len(names) > 1 else ""
-    what = [f"Grid{several} {listed(names)}, profile {profile}: {len(records)} of {total} runs"]
+    half = half_in_words(sum(record.spec.in_half for record in records), len(records))
+    what = [f"Grid{several} {listed(names)}, profile {profile}: {len(records)} of {total} runs{half}"]
     if not records:
         command = f"jal sweep {names[0]}" + ("" if profile == "full" else f" --profile {profile}")
         text = f"{what[0]}. To make {'those of the first' if several else 'them'}: "
@@ -168,14 +178,16 @@ def origin_of(records: Sequence[Record], what: str, profile: str) -> Block:
 
 
 def _made_by(records: Sequence[Record]) -> list[str]:
-    """Phrases: the seeds, the device, and the commits of some Records."""
+    """Phrases: the seeds, the precision and the device, and the commits of some Records."""
     environments = [record.environment for record in records]
     seeds = sorted({record.spec.seed for record in records})
+    numbers = listed(sorted({record.spec.recipe.precision for record in records}))
     devices = sorted({f"{e['device']} on {e['processor']}" for e in environments})
     commits = sorted(set(map(commit_in_words, environments)))
     return [
         f"Seed{'s' if len(seeds) > 1 else ''} {listed(map(str, seeds))}",
-        f"{duration(sum(record.timing['seconds'] for record in records))} of training on {'; '.join(devices)}",
+        f"{duration(sum(record.timing['seconds'] for record in records))} of training in {numbers} on "
+        + "; ".join(devices),
         f"Commit{'s' if len(commits) > 1 else ''} {listed(commits)}",
     ]
 

@@ -54,6 +54,7 @@ def evidence(
     settings: str = "official",
     seeds: Iterable[int] = (),
     jobs: int = 0,
+    shown_precision: str = "any",
     root: str | Path | None = None,
 ) -> dict[str, GridRecords]:
     """What there is of a grid at each profile that a chapter shows; what `profile` itself lacks is run first.
@@ -68,6 +69,8 @@ def evidence(
     seeds, jobs
         of the runs that are made, as for `jal.experiments.complete`; the other profiles' runs are shown with their
         grid's own seeds.
+    shown_precision
+        of the full recipe's runs, as `jal.reporting.records.read` takes it.
     root
         the checkout, if not the one found upwards.
     """
@@ -83,6 +86,7 @@ def evidence(
             grids.get(name, settings, each),
             stores(root),
             chosen if each == own and chosen else SEEDS.get(each),
+            shown_precision if each == "full" else "any",
         )
         for each in shown
     }

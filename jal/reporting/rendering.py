@@ -38,9 +38,22 @@ MARKS: dict[Word, str] = {
 }
 """A verdict's sign: told apart by its shape, with any colour vision and in print."""
 
+HALF = "†"
+"""The mark of a cell whose runs are in bfloat16 where their recipe is not."""
+
+_HALF = (
+    "† In bfloat16, half precision, where the recipe is float32. A verdict takes these runs as any others; "
+    "how the two precisions compare: {}."
+)
+HALF_NOTE = _HALF.format("the chapter on speed, under The same science in half precision")
+_HALF_LINKED = _HALF.format(
+    '<a href="speed.html#speed-half-precision">The same science in half precision</a>'
+)
+
 _LATEX_MARKS = {"≠": r"\neq", "¹": "1", "Δ": r"\Delta"}
 _LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
+    HALF: r"$\dagger$",
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
@@ -61,7 +74,7 @@ def to_latex(frame: pd.DataFrame, caption: str, label: str, sides: Sequence[str]
     r"""A table for a paper, laid out as the paper's own; it needs `\usepackage{booktabs}`.
 
     In each column and on each side the best mean is bold and the second-best underlined; equal means share their
-    place. A measured value carries its verdict's sign (`MARKS`).
+    place. A measured value carries its verdict's sign (`MARKS`), and `HALF` where it is due.
 
     Parameters
     ----------
@@ -82,6 +95,7 @@ def to_latex(frame: pd.DataFrame, caption: str, label: str, sides: Sequence[str]
             name = _latex(row) if at == 0 else ""
             lines.append(" & ".join([name, *([side] if len(sides) > 1 else []), *entries]) + r" \\")
     before = 1 + (len(sides) > 1)
+    note = [rf"\par\footnotesize {_latex(HALF_NOTE)}"] if any(r"\dagger" in line for line in lines) else []
     return "\n".join(
         [
             r"\begin{table}",
@@ -95,6 +109,7 @@ def to_latex(frame: pd.DataFrame, caption: str, label: str, sides: Sequence[str]
             *lines,
             r"\bottomrule",
             r"\end{tabular}",
+            *note,
             r"\end{table}",
             "",
         ]
@@ -125,7 +140,8 @@ def _latex_entry(cell: Any, side: str, places: dict[tuple[str, str], int]) -> st
     text = _value(cell, side).replace("±", r"$\pm$")
     text = {1: rf"\textbf{{{text}}}", 2: rf"\underline{{{text}}}"}.get(places[cell.row, cell.column], text)
     mark = MARKS[cell.verdict]
-    return text + (f"$^{{{_LATEX_MARKS.get(mark, mark)}}}$" if side == "measured" else "")
+    marks = _LATEX_MARKS.get(mark, mark) + r"\dagger" * bool(cell.precision)
+    return text + (f"$^{{{marks}}}$" if side == "measured" else "")
 
 
 def _latex(text: str) -> str:
@@ -188,7 +204,8 @@ def _html_table(
     for row, cells in zip(rows, entries, strict=True):
         lines.append(f'<tr><th scope="row">{escape(row)}</th>{"".join(cells)}</tr>')
     table = "\n".join([*lines, "</tbody>", "</table>"])
-    return runs.wrapped(table) if runs else table
+    note = f'\n<p class="jal-origin">{_HALF_LINKED}</p>' if HALF in "".join(map("".join, entries)) else ""
+    return (runs.wrapped(table) if runs else table) + note
 
 
 def _html_head(columns: Sequence[str], corner: str = "") -> Iterator[str]:
@@ -212,6 +229,7 @@ def _html_entry(cell: Any, runs: CellRuns | None) -> str:
         if not math.isnan(getattr(cell, _MEANS[side])):
             n = cell.n if side == "measured" else cell.reported_n
             text = f"{side} {_value(cell, side)}{'' if pd.isna(n) else f' ({n})'}"
+            text += f" {HALF}" if side == "measured" and cell.precision else ""
             if runs and side == "measured":
                 text = runs.button(cell.row, cell.column, text)
             lines.append(f'<div class="jal-{side}">{text}</div>')
@@ -224,7 +242,7 @@ def _html_entry(cell: Any, runs: CellRuns | None) -> str:
 
 
 def heat_map(frame: pd.DataFrame, limit: float = 5.0) -> Figure:
-    """Measured - reported, a square for each cell, with its verdict's sign.
+    """Measured - reported, a square for each cell, with its verdict's sign, and `HALF` where it is due.
 
     Blue is above the reported value and red below. A cell that was not run is hatched, one that is not reported
     dotted; where the table has no cell there is nothing.
@@ -267,7 +285,7 @@ def draw_cells(axes: Axes, frame: pd.DataFrame, limit: float = 5.0, size: float 
             look = {"facecolor": face, "edgecolor": "white"}
             # Where black and white are equally far from it, 4.6 : 1.
             ink = "black" if _luminance(face) > 0.179 else "white"
-            text = f"{signed(cell.difference)} {text}"
+            text = f"{signed(cell.difference)} {text}{HALF if cell.precision else ''}"
         axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, linewidth=0.8, **look))
         axes.text(x, y, text, ha="center", va="center", color=ink, fontsize=size)
     axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(rows) - 0.5, -0.5))

@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from jal.experiments import grids
-from jal.experiments.shelf import counts
+from jal.experiments.shelf import counts, half_in_words
 from jal.experiments.store import Store
 from jal.reporting.page import Block
 from jal.reporting.records import read
@@ -52,7 +52,9 @@ CHAPTERS: Mapping[str, str] = {
 _VERDICTS = ("agrees", "differs", "inconclusive")
 
 
-def coverage(frames: Mapping[str, pd.DataFrame], stores: Sequence[Store]) -> pd.DataFrame:
+def coverage(
+    frames: Mapping[str, pd.DataFrame], stores: Sequence[Store], precision: str = "any"
+) -> pd.DataFrame:
     """How much of each table and figure is measured.
 
     Parameters
@@ -61,12 +63,14 @@ def coverage(frames: Mapping[str, pd.DataFrame], stores: Sequence[Store]) -> pd.
         for each of `TABLES`, its cells as `jal.reporting.comparison.comparison` compares them.
     stores
         where the Records of the figures are.
+    precision
+        in which, as `jal.reporting.records.read` takes it.
 
     Returns
     -------
     a frame with a row for each table and figure, by its name, and the columns cells, reported (of these), measured,
-    agrees, differs, inconclusive, and untested: measured, but with too few runs on a side for a verdict. What a
-    figure cannot have is missing.
+    in bfloat16 (of the measured, where the recipe is not), agrees, differs, inconclusive, and untested: measured, but
+    with too few runs on a side for a verdict. What a figure cannot have is missing.
     """
     rows = {}
     for table, frame in frames.items():
@@ -77,12 +81,17 @@ def coverage(frames: Mapping[str, pd.DataFrame], stores: Sequence[Store]) -> pd.
             "cells": len(frame),
             "reported": int(frame["reported_mean"].notna().sum()),
             "measured": measured,
+            "in bfloat16": int(frame["precision"].ne("").sum()),
             **tested,
             "untested": measured - sum(tested.values()),
         }
     for figure, name in FIGURES.items():
-        cells = read(grids.get(name), stores).cells.values()
-        rows[figure] = {"cells": len(cells), "measured": sum(bool(runs) for runs in cells)}
+        found = read(grids.get(name), stores, precision=precision)
+        rows[figure] = {
+            "cells": len(found.cells),
+            "measured": sum(map(bool, found.cells.values())),
+            "in bfloat16": sum(found.in_half(*cell) for cell in found.cells),
+        }
     return pd.DataFrame.from_dict(rows, orient="index").astype("Int64")
 
 
@@ -106,9 +115,10 @@ def in_words(frame: pd.DataFrame) -> str:
         )
     found = [f"{int(tables[word].sum())} {'are ' * (word == 'inconclusive')}{word}" for word in _VERDICTS]
     verbs = [text.replace("agrees", "agree").replace("differs", "differ") for text in found]
+    half = half_in_words(int(tables["in bfloat16"].sum()), measured)
     return (
-        f"The paper's tables report {cells} accuracies. We have measured {measured} cells: of those with two or more "
-        f"runs on both sides, {listed(verbs)}; {int(tables['untested'].sum())} have too few runs for a verdict."
+        f"The paper's tables report {cells} accuracies. We have measured {measured} cells{half}: of those with two "
+        f"or more runs on both sides, {listed(verbs)}; {int(tables['untested'].sum())} have too few runs for a verdict."
     )
 
 

@@ -26,7 +26,7 @@ from jal.experiments.record import Record
 from jal.experiments.store import Store, stored
 from jal.reporting.figures import INK, PALETTE
 from jal.reporting.frames import typed
-from jal.reporting.records import GridRecords, mean_std
+from jal.reporting.records import GridRecords, mean_std, precisions
 from jal.reporting.wording import listed, number, plus_minus
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -76,6 +76,7 @@ def kept(grid: Grid, name: str, stores: Sequence[Store], seeds: Iterable[int] | 
     """The runs of a grid that kept an artifact.
 
     Other grids share these runs and may not ask for what they keep: a Record without the artifact counts as missing.
+    All are in one precision, as `jal.reporting.records.read` chooses it.
 
     Parameters
     ----------
@@ -94,11 +95,12 @@ def kept(grid: Grid, name: str, stores: Sequence[Store], seeds: Iterable[int] | 
     seeds = grid.seeds if seeds is None else tuple(dict.fromkeys(seeds))
     cells: dict[Cell, dict[int, Record]] = {}
     arrays: dict[str, Arrays] = {}
-    for cell in grid.cells:
+    # The second precision is looked up only where the first gave nothing.
+    for cell, at in ((cell, at) for at in precisions(grid) if not arrays for cell in grid.cells):
         found = cells.setdefault(cell, {})
         for spec in grid.runs(cell, seeds):
             for store in stores:
-                record = stored(spec, [store])
+                record = stored(spec.at(at) if at else spec, [store])
                 if record is not None and record.has([name]):
                     found[spec.seed] = record
                     arrays[record.id] = artifacts.load(store, record, name)

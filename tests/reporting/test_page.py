@@ -57,7 +57,8 @@ def test_each_measured_cell_of_a_comparison_opens_its_runs(found, frame):
     runs = [[td.text for td in tr.findall("td")] for tr in panel.iter("tr")][1:]
     expected = [f"{record.accuracy:.2f}" for record in found.runs("CE", "clean").values()]
     assert runs == [
-        [str(seed), value, "cuda", "0123456"] for seed, value in zip((123, 124, 125), expected, strict=True)
+        [str(seed), value, "cuda, float32", "0123456"]
+        for seed, value in zip((123, 124, 125), expected, strict=True)
     ]
     assert MISSING not in {tuple(panel.get("aria-label").split(", ")) for _, panel in cells}
     assert HINT in text_of(tree.find("table/caption"))
@@ -131,10 +132,29 @@ def test_the_line_under_a_figure_names_runs_seeds_machine_and_commits(make):
     other = replace(other, environment=other.environment | {"commit": "f" * 40, "dirty": True})
     block = page.origin_of([one, other], "This <page>'s own", "quick")
     assert block.markdown == (
-        "*This <page>'s own, profile quick: 2 runs. Seeds 123 and 124. 4 s of training on cpu on An Engine. "
+        "*This <page>'s own, profile quick: 2 runs. Seeds 123 and 124. 4 s of training in float32 on cpu on An Engine. "
         "Commits 0123456789ab and ffffffffffff with changes.*"
     )
     assert "This &lt;page&gt;" in block.html
+
+
+def test_half_precision_is_said_wherever_its_runs_are_shown(found):
+    cell, half = ("CE", "clean"), {}
+    for seed, record in found.runs(*cell).items():
+        spec = record.spec.at("bfloat16")
+        half[seed] = replace(record, id=spec.id, spec=spec)
+    mixed = GridRecords(found.grid, found.seeds, {**found.cells, cell: half})
+    texts = page.grid_table(mixed)
+    assert texts.map(lambda text: text.endswith(" †")).to_numpy().nonzero()[0].tolist() == [0]
+    block = page.grid_block(mixed)
+    assert 'href="speed.html#speed-half-precision"' in block.html and block.markdown.count("†") == 2
+    assert block.html.count("cuda, bfloat16") == 3
+    assert "†" not in page.grid_block(found).html + page.grid_block(found).markdown
+    total = len(found.records)
+    line = page.origin(mixed, "full").markdown
+    assert f"{total} of {total + 3} runs, 3 of them in bfloat16. " in line
+    assert " of training in bfloat16 and float32 on cuda on An Engine. " in line
+    assert list(page.runs(mixed)["precision"][:4]) == ["bfloat16"] * 3 + ["float32"]
 
 
 # The curves of a panel.

@@ -150,6 +150,32 @@ def test_html_brings_no_colour_of_its_own(frame):
     assert not re.search(r"style=|#[0-9a-f]{3,6}\b|<style", to_html(frame, ""))
 
 
+def test_half_precision_is_marked_and_explained_once():
+    cells = [
+        Cell("CE", "clean", Reported(90.0, 0.1, 3), (90.1, 90.0, 90.2), precision="bfloat16"),
+        Cell("CE", "human worst", Reported(60.0, 0.1, 3), (60.0, 60.1)),
+        Cell("GCE", "clean", Reported(60.0, 0.1, 3), (60.0,), precision="bfloat16"),
+    ]
+    frame = comparison(cells)
+    assert [row["precision"] for row in csv.DictReader(io.StringIO(to_csv(frame)))] == [
+        "bfloat16", "", "bfloat16",
+    ]  # fmt: skip
+    # The mark is all that differs: the verdict is the same as any other's.
+    plain = comparison(Cell(cell.row, cell.column, cell.reported, cell.measured) for cell in cells)
+    assert frame.drop(columns="precision").equals(plain.drop(columns="precision"))
+
+    html = to_html(frame, "Ours")
+    assert re.findall(r"measured ([^<]*)<", html) == ["90.10 ± 0.10 (3) †", "60.05 ± 0.07 (2)", "60.00 (1) †"]
+    assert html.count("†") == 3 and html.count('href="speed.html#speed-half-precision"') == 1
+    latex = to_latex(frame, "Ours", "tab:ours")
+    assert re.findall(r"\$\^\{(.*?)\}\$", latex) == [r"=\dagger", r"=", r"1\dagger"]
+    assert latex.count(r"\footnotesize $\dagger$ In bfloat16") == 1
+    assert "dagger" not in to_latex(frame, "Ours", "tab:ours", ["reported"])
+    drawn = heat_map(frame)
+    assert [text.get_text().endswith("†") for text in drawn.axes[0].texts] == [True, False, True]
+    plt.close(drawn)
+
+
 @pytest.fixture
 def figure(frame):
     drawn = heat_map(frame)

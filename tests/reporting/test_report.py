@@ -64,6 +64,26 @@ def test_coverage_in_words(store, frames):
     assert "None of them has been measured by us yet" in report.in_words(found)
 
 
+def test_runs_in_bfloat16_count_and_are_told(tmp_path):
+    store = Store(tmp_path)
+    for seed in grids.get("table2").runs(("NCE", "symmetric 0.4")):
+        store.put(record(seed.at("bfloat16"), 69.0))
+    store.put(record(grids.get("figure2").specs()[0].at("bfloat16"), 50.0))
+
+    def coverage(precision):
+        frames = {
+            table: comparison(cells_of(read(grids.get(name), [store], precision=precision)))
+            for table, name in report.TABLES.items()
+        }
+        return report.coverage(frames, [store], precision)
+
+    found = coverage("any")
+    assert list(found.loc["Table 2", ["measured", "in bfloat16", "untested"]]) == [1, 1, 0]
+    assert list(found.loc["Figure 2", ["measured", "in bfloat16"]]) == [1, 1]
+    assert "We have measured 4 cells, all in bfloat16: of those" in report.in_words(found)
+    assert not coverage("float32")[["measured", "in bfloat16"]].to_numpy().any()
+
+
 def test_each_name_links_to_its_chapter_and_the_twin_has_no_links(store, frames):
     block = report.coverage_table(report.coverage(frames, [store]))
     for name, chapter in report.CHAPTERS.items():

@@ -22,8 +22,9 @@ from tests.reporting.filled import record_of
 def keep():
     """Puts a run of a grid into a store, with an artifact or without."""
 
-    def put(store, grid, loss, name="", tensors=None, seed=123):
+    def put(store, grid, loss, name="", tensors=None, seed=123, precision="float32"):
         (spec,) = grid.runs((loss, "symmetric 0.4"), [seed])
+        spec = spec.at(precision)
         record = record_of(spec, 90.0)
         record = replace(
             record,
@@ -68,6 +69,15 @@ def test_a_record_without_the_artifact_counts_as_missing_and_a_later_store_is_as
     assert [(row, seed) for row, _, seed, _, _ in runs] == [("JAL-CE", 123)]
     assert set(runs.arrays) == {wanted.id} and set(runs.first()) == {"JAL-CE"}
     assert runs.found.progress().startswith("1 of 4 runs")
+
+
+def test_runs_in_bfloat16_are_shown_where_there_are_no_others(tmp_path, keep, figure1):
+    store = Store(tmp_path)
+    half = keep(store, figure1, "CE", "features", features_of(9), precision="bfloat16")
+    keep(store, figure1, "JAL-CE")
+    assert set(seen.kept(figure1, "features", [store]).arrays) == {half.id}
+    own = keep(store, figure1, "JAL-CE", "features", features_of(9))
+    assert set(seen.kept(figure1, "features", [store]).arrays) == {own.id}
 
 
 def test_where_a_profile_has_no_runs_the_next_smaller_one_is_shown(tmp_path, keep, figure1):

@@ -55,6 +55,11 @@ class Grid:
     test_sets: Mapping[str, str] = field(default_factory=dict)
     keep: tuple[str, ...] = ()
 
+    @property
+    def names_precision(self) -> bool:
+        """Whether cells say in which precision they are: no run in another may then stand for theirs."""
+        return any("precision" in words for words in self.cells.values())
+
     def runs(self, cell: Cell, seeds: Iterable[int] | None = None) -> list[RunSpec]:
         """The runs of one cell, by seed."""
         words = self.cells[cell]
