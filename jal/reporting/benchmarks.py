@@ -49,22 +49,39 @@ def measured(document: Document, section: str) -> bool:
 
 
 def speeds(document: Document) -> pd.DataFrame:
-    """A row for each comparison: medians of both loops' images a second, and the ratio of each pair."""
+    """A row for each comparison: medians of both loops' images a second, and the ratio of each turn."""
     rows = {}
     for name, section in document["sections"].items():
         if not name.startswith("speed") or "failed" in section:
             continue
-        rate = section["median_images_per_second"]
-        ratios = section["ratios"]
-        rows[_title(name, section)] = {
-            "conventional [images/s]": f"{rate['conventional']:,.0f}",
-            "ours [images/s]": f"{rate['ours']:,.0f}",
-            "ratio": f"{section['median_ratio']:.2f}",
-            "lowest to highest": f"{min(ratios):.2f} to {max(ratios):.2f}",
-            "pairs": len(ratios),
-            "until our first step [s]": f"{section['ready_seconds']:.0f}",
-        }
+        rate, precision = section["median_images_per_second"], section["precision"]
+        for ours in (section, section.get("half")):
+            if ours is None:
+                continue
+            half = ours is not section
+            title = _title(name, precision["conventional"], ours["precision"] if half else precision["ours"])
+            ratios = ours["ratios"]
+            rows[title] = {
+                "conventional [images/s]": f"{rate['conventional']:,.0f}",
+                "ours [images/s]": f"{ours['median_images_per_second'] if half else rate['ours']:,.0f}",
+                "ratio": f"{ours['median_ratio']:.2f}",
+                "lowest to highest": f"{min(ratios):.2f} to {max(ratios):.2f}",
+                "turns": len(ratios),
+                "until our first step [s]": f"{ours['ready_seconds']:.0f}",
+            }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def half_precision(document: Document) -> str:
+    """What bfloat16 saves our loop, in a sentence; empty where it was not measured."""
+    found = document["sections"]["speed"].get("half")
+    if found is None:
+        return ""
+    ratios = found["to_ours"]["ratios"]
+    return (
+        f"Ours in bfloat16 against ours in float32: {found['to_ours']['median_ratio']:.2f} times as many images a "
+        f"second, from {min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)} turns."
+    )
 
 
 def company(document: Document) -> pd.DataFrame:
@@ -82,8 +99,9 @@ def memory(document: Document) -> pd.DataFrame:
     if measured(document, "speed"):
         taken = document["sections"]["speed"]["memory"]
         rows = {f"{loop}, steps of training": taken[loop] for loop in LOOPS}
-    if measured(document, "memory"):
-        rows["ours, a run with its tests"] = document["sections"]["memory"]
+    for name, precision in (("memory", ""), ("memory_bfloat16", " in bfloat16")):
+        if measured(document, name):
+            rows[f"ours{precision}, a run with its tests"] = document["sections"][name]
     columns = {"resident_bytes": "resident [GiB]", "allocated_bytes": "on the GPU [GiB]"}
     return pd.DataFrame.from_dict(
         {
@@ -123,15 +141,23 @@ def loss_share(document: Document) -> str:
     )
 
 
-def limit(document: Document) -> str:
-    """How near our loop comes to what the device's own rates allow, in a sentence."""
-    roof = document["sections"]["roofline"]
-    rate = document["sections"]["speed"]["median_images_per_second"]["ours"]
+def limits(document: Document) -> str:
+    """How near our loop comes to what the device's own rates allow, in a sentence for each precision."""
+    sections = document["sections"]
+    speed = sections["speed"]
+    rates = {speed["precision"]["ours"]: speed["median_images_per_second"]["ours"]}
+    if "half" in speed:
+        rates[speed["half"]["precision"]] = speed["half"]["median_images_per_second"]
+    roofs = [sections[name] for name in ("roofline", "roofline_bfloat16") if measured(document, name)]
+    return "\n\n".join(_limit(roof, rates[roof["precision"]]) for roof in roofs)
+
+
+def _limit(roof: Document, rate: float) -> str:
     flops = max(roof["convolution_flops_per_second"].values())
     return (
-        f"An image takes {roof['flops_per_image'] / 1e9:.2f} GFLOP in convolutions, which this device does at "
-        f"{flops / 1e9:,.0f} GFLOP a second, and {roof['bytes_per_image'] / 1e6:.1f} MB of activations read or "
-        f"written, where a copy moves {roof['copy_bytes_per_second'] / 1e9:,.0f} GB a second. Alone, the "
+        f"In {roof['precision']} an image takes {roof['flops_per_image'] / 1e9:.2f} GFLOP in convolutions, which this "
+        f"device does at {flops / 1e9:,.0f} GFLOP a second, and {roof['bytes_per_image'] / 1e6:.1f} MB of activations "
+        f"read or written, where a copy moves {roof['copy_bytes_per_second'] / 1e9:,.0f} GB a second. Alone, the "
         f"{roof['bound_by']} would allow {roof['images_per_second']:,.0f} images a second; our loop reaches "
         f"{percent(rate / roof['images_per_second'], 0)} of that."
     )
@@ -139,8 +165,13 @@ def limit(document: Document) -> str:
 
 def whole_run(document: Document) -> str:
     """What the paper's whole run would take at this pace, in a sentence."""
-    seconds = document["sections"]["memory"]["whole_run_seconds"]
-    return f"At this pace the paper's 120 epochs, each with its test, take {duration(seconds)}."
+    taken = {
+        precision: duration(document["sections"][name]["whole_run_seconds"])
+        for name, precision in (("memory", "float32"), ("memory_bfloat16", "bfloat16"))
+        if measured(document, name)
+    }
+    said = ", ".join(f"{time} in {precision}" for precision, time in taken.items())
+    return f"At this pace the paper's 120 epochs, each with its test, take {said}."
 
 
 def origin(document: Document) -> str:
@@ -159,7 +190,6 @@ def failures(document: Document) -> str:
     return "\n".join(f"- {name}: not measured ({why})" for name, why in failed.items())
 
 
-def _title(name: str, section: dict[str, Any]) -> str:
+def _title(name: str, *precisions: str) -> str:
     network = "ResNet-34, CIFAR-100" if "resnet34" in name else "CNN, CIFAR-10"
-    precisions = section["precision"]
-    return f"{network}, {' against '.join(dict.fromkeys(precisions.values()))}"
+    return f"{network}, {' against '.join(dict.fromkeys(precisions))}"

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import median
@@ -32,43 +33,67 @@ Section = Callable[[float], dict]
 """Takes the time by which it must have ended, on `time.monotonic`'s clock."""
 
 
-def pairs(conventional: Case, ours: Case, count: int, steps: int) -> Section:
-    """Images a second of both loops in turn, in two processes that wait for one another."""
+def turns(conventional: Case, ours: Case, count: int, steps: int, half: Case | None = None) -> Section:
+    """Images a second of both loops in turn, in processes that wait for one another; of ours in `half` precision too.
+
+    What a third loop gives is under "half": its rates, and their ratios to the conventional loop's and to ours.
+    """
+    loops_of = {"conventional": (loops.conventional_rate, conventional), "ours": (loops.our_rate, ours)}
+    if half is not None:
+        loops_of["half"] = loops.our_rate, half
 
     def section(deadline: float) -> dict:
-        taken: dict[str, list[dict]] = {name: [] for name in BOTH}
+        taken: dict[str, list[dict]] = {name: [] for name in loops_of}
         stopped = {}
-        with Worker(deadline) as one, Worker(deadline) as other:
+        with ExitStack() as stack:
+            workers = {name: stack.enter_context(Worker(deadline)) for name in loops_of}
             try:
                 for _ in range(count):
-                    pair = (
-                        one(loops.conventional_rate, conventional, steps),
-                        other(loops.our_rate, ours, steps),
-                    )
-                    for name, found in zip(BOTH, pair, strict=True):
+                    turn = {
+                        name: workers[name](function, case, steps)
+                        for name, (function, case) in loops_of.items()
+                    }
+                    for name, found in turn.items():
                         taken[name].append(found)
             except Failed as failure:
                 if not taken["ours"]:
                     raise
                 stopped = {"stopped": str(failure)}
-        rates = {name: [each["images_per_second"] for each in taken[name]] for name in BOTH}
-        ratios = [b / a for a, b in zip(*rates.values(), strict=True)]
-        return {
+        rates = {name: [each["images_per_second"] for each in taken[name]] for name in loops_of}
+        memory = {name: _bytes(taken[name][-1]) for name in loops_of}
+        found = {
             "steps": steps,
             "precision": {"conventional": conventional.precision, "ours": ours.precision},
-            "images_per_second": rates,
+            "images_per_second": {name: rates[name] for name in BOTH},
             "median_images_per_second": {name: median(rates[name]) for name in BOTH},
-            "ratios": ratios,
-            "median_ratio": median(ratios),
+            **_ratios(rates["ours"], rates["conventional"]),
             "ready_seconds": taken["ours"][0]["ready_seconds"],
             "threads": taken["ours"][0]["threads"],
-            "memory": {
-                name: {k: v for k, v in taken[name][-1].items() if k.endswith("_bytes")} for name in BOTH
-            },
+            "memory": {name: memory[name] for name in BOTH},
             **stopped,
         }
+        if half is not None:
+            found["half"] = {
+                "precision": half.precision,
+                "images_per_second": rates["half"],
+                "median_images_per_second": median(rates["half"]),
+                **_ratios(rates["half"], rates["conventional"]),
+                "to_ours": _ratios(rates["half"], rates["ours"]),
+                "ready_seconds": taken["half"][0]["ready_seconds"],
+                "memory": memory["half"],
+            }
+        return found
 
     return section
+
+
+def _ratios(rates: list[float], others: list[float]) -> dict:
+    ratios = [b / a for a, b in zip(others, rates, strict=True)]
+    return {"ratios": ratios, "median_ratio": median(ratios)}
+
+
+def _bytes(found: dict) -> dict:
+    return {key: value for key, value in found.items() if key.endswith("_bytes")}
 
 
 def split(conventional: Case, ours: Case, steps: int) -> Section:
@@ -117,26 +142,28 @@ def company(case: Case, epochs: int) -> Section:
 
 def sections(case: Case, count: int, steps: int) -> dict[str, Section]:
     """What is measured, the most telling first."""
+    half = replace(case, precision="bfloat16")
     if case.device == "cpu":
         return {
-            "speed": pairs(case, case, count, steps),
+            "speed": turns(case, case, count, steps, half),
             "memory": alone(loops.our_memory, case),
+            "memory_bfloat16": alone(loops.our_memory, half),
             "split": split(case, case, steps),
             "roofline": alone(roofline.measure, case, (128,), 256),
+            "roofline_bfloat16": alone(roofline.measure, half, (128,), 256),
         }
-    half = replace(case, precision="bfloat16")
     resnet = replace(case, dataset="cifar100")
     resnet_half = replace(resnet, precision="bfloat16")
     fewer = max(1, count // 2)
     return {
-        "speed": pairs(case, half, count, steps),
+        "speed": turns(case, half, count, steps),
         "roofline": alone(roofline.measure, half),
         "company": company(half, 3),
         "memory": alone(loops.our_memory, half),
         "split": split(case, half, steps),
-        "speed_float32": pairs(case, case, fewer, steps),
-        "speed_bfloat16": pairs(half, half, fewer, steps),
-        "speed_resnet34": pairs(resnet, resnet_half, fewer, steps),
+        "speed_float32": turns(case, case, fewer, steps),
+        "speed_bfloat16": turns(half, half, fewer, steps),
+        "speed_resnet34": turns(resnet, resnet_half, fewer, steps),
         "roofline_resnet34": alone(roofline.measure, resnet_half, (128,)),
         "memory_resnet34": alone(loops.our_memory, resnet_half),
         "company_float32": company(case, 2),

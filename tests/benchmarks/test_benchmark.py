@@ -10,6 +10,7 @@ from statistics import median
 
 import pytest
 import torch
+from jal.training.precision import fast_precisions
 from torch.utils.flop_counter import FlopCounterMode
 
 from jal import datasets
@@ -45,7 +46,9 @@ def document(tmp_path_factory):
 def test_nothing_failed(document):
     assert benchmarks.failures(document) == ""
     assert document["schema"] == benchmarks.SCHEMA
-    assert list(document["sections"]) == ["speed", "memory", "split", "roofline"]
+    assert list(document["sections"]) == [
+        *("speed", "memory", "memory_bfloat16", "split", "roofline", "roofline_bfloat16")
+    ]
 
 
 def test_the_ratios_are_those_of_the_pairs(document):
@@ -55,6 +58,13 @@ def test_the_ratios_are_those_of_the_pairs(document):
     assert section["ratios"] == [b / a for a, b in zip(rates["conventional"], rates["ours"], strict=True)]
     assert section["median_ratio"] == median(section["ratios"])
     assert all(5e7 < section["memory"][loop]["resident_bytes"] < 5e10 for loop in benchmarks.LOOPS)
+    half = section["half"]
+    assert half["ratios"] == [
+        b / a for a, b in zip(rates["conventional"], half["images_per_second"], strict=True)
+    ]
+    assert half["to_ours"]["ratios"] == [
+        b / a for a, b in zip(rates["ours"], half["images_per_second"], strict=True)
+    ]
 
 
 def test_the_split_is_of_whole_steps(document):
@@ -68,15 +78,18 @@ def test_the_split_is_of_whole_steps(document):
 
 
 def test_the_page_can_show_it(document):
-    (row,) = benchmarks.speeds(document).to_dict("records")
-    assert row["ratio"] == f"{document['sections']['speed']['median_ratio']:.2f}"
+    speed = document["sections"]["speed"]
+    row, half = benchmarks.speeds(document).to_dict("records")
+    assert row["ratio"] == f"{speed['median_ratio']:.2f}"
+    assert half["ratio"] == f"{speed['half']['median_ratio']:.2f}"
+    assert f"{speed['half']['to_ours']['median_ratio']:.2f}" in benchmarks.half_precision(document)
     assert list(benchmarks.memory(document).columns) == ["resident [GiB]"]
     bars = benchmarks.step_split(document).axes[0].patches
     total = sum(bar.get_width() for bar in bars) / 1000
     assert total == pytest.approx(
         sum(sum(parts.values()) for parts in document["sections"]["split"]["seconds"].values())
     )
-    for sentence in (benchmarks.limit, benchmarks.loss_share, benchmarks.whole_run, benchmarks.origin):
+    for sentence in (benchmarks.limits, benchmarks.loss_share, benchmarks.whole_run, benchmarks.origin):
         assert "nan" not in sentence(document)
 
 
@@ -147,8 +160,11 @@ def test_ours_is_fast_enough_on_real_data():
         pytest.skip(str(error))
     case = Case("cifar10", "JAL-CE", "cpu", os.cpu_count() or 1)
     deadline = time.monotonic() + 1200
-    speed = benchmark.pairs(case, case, 5, 30)(deadline)
+    speed = benchmark.turns(case, case, 5, 30, replace(case, precision="bfloat16"))(deadline)
     print(f"ours against the conventional loop: {', '.join(f'{ratio:.2f}' for ratio in speed['ratios'])}")
     assert speed["median_ratio"] >= 1.9
     assert benchmark.split(case, case, 10)(deadline)["loss_share"]["ours"] <= 0.03
     assert benchmark.alone(loops.our_memory, case)(deadline)["resident_bytes"] < 1.2 * 2**30
+    if "bfloat16" in fast_precisions("cpu"):
+        assert speed["half"]["to_ours"]["median_ratio"] >= 1.9
+        assert speed["half"]["median_ratio"] >= 3.8
