@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 
 from jal.checkout import find_root
+from jal.experiments.grids import Grid
 from jal.experiments.pace import duration
 from jal.experiments.provenance import commit_in_words
 from jal.experiments.record import Record
@@ -148,6 +149,7 @@ def origin(found: GridRecords | Sequence[GridRecords], profile: str, root: str |
     what = [f"Grid{several} {listed(names)}, profile {profile}: {len(records)} of {total} runs"]
     if not records:
         command = f"jal sweep {names[0]}" + ("" if profile == "full" else f" --profile {profile}")
+        command += _option_of_precision(found[0].grid)
         text = f"{what[0]}. To make {'those of the first' if several else 'them'}: "
         return Block(
             f'<p class="jal-origin">{text}<code>{command}</code></p>', f"*{text.strip()}* `{command}`"
@@ -167,15 +169,23 @@ def origin_of(records: Sequence[Record], what: str, profile: str) -> Block:
     return Block(f'<p class="jal-origin">{escape(text)}.</p>', f"*{text}.*")
 
 
+def _option_of_precision(grid: Grid) -> str:
+    """What `jal sweep` must be told of a grid's precision; nothing of float32, which it has unasked."""
+    asked = next(iter(grid.cells.values())).get("precision", "float32")
+    return "" if asked == "float32" else f" --precision {asked}"
+
+
 def _made_by(records: Sequence[Record]) -> list[str]:
-    """Phrases: the seeds, the device, and the commits of some Records."""
+    """Phrases about some Records: the seeds, the precision unless all have float32, the device, and the commits."""
     environments = [record.environment for record in records]
     seeds = sorted({record.spec.seed for record in records})
     devices = sorted({f"{e['device']} on {e['processor']}" for e in environments})
     commits = sorted(set(map(commit_in_words, environments)))
+    precisions = sorted({record.spec.recipe.precision for record in records})
+    how = "" if precisions == ["float32"] else f" in {listed(precisions)}"
     return [
         f"Seed{'s' if len(seeds) > 1 else ''} {listed(map(str, seeds))}",
-        f"{duration(sum(record.timing['seconds'] for record in records))} of training on {'; '.join(devices)}",
+        f"{duration(sum(record.timing['seconds'] for record in records))} of training{how} on {'; '.join(devices)}",
         f"Commit{'s' if len(commits) > 1 else ''} {listed(commits)}",
     ]
 

@@ -5,10 +5,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from jal.experiments.grids import get
 from jal.reporting import page
 from jal.reporting.cell_runs import HINT, CellRuns, drawing
 from jal.reporting.comparison import Cell, comparison
-from jal.reporting.records import GridRecords
+from jal.reporting.records import GridRecords, read
 from jal.reporting.reported import Reported
 from jal.reporting.tables import last
 from tests.reporting.dressed import dressed
@@ -135,6 +136,22 @@ def test_the_line_under_a_figure_names_runs_seeds_machine_and_commits(make):
         "Commits 0123456789ab and ffffffffffff with changes.*"
     )
     assert "This &lt;page&gt;" in block.html
+
+
+def test_the_line_names_a_precision_that_is_not_float32_throughout(make):
+    one, other = make(), make(precision="bfloat16")
+    assert (
+        "4 s of training in bfloat16 and float32 on cpu" in page.origin_of([one, other], "Own", "quick").html
+    )
+    assert "2 s of training in bfloat16 on cpu" in page.origin_of([other], "Own", "quick").html
+
+
+@pytest.mark.parametrize(
+    ("precision", "option"), [(None, ""), ("float32", ""), ("bfloat16", " --precision bfloat16")]
+)
+def test_the_command_that_makes_what_is_missing_has_the_precision(precision, option):
+    nothing = read(get("digits", profile="quick", precision=precision), [])
+    assert page.origin(nothing, "quick").markdown.endswith(f"`jal sweep digits --profile quick{option}`")
 
 
 # The curves of a panel.
