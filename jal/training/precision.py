@@ -79,7 +79,10 @@ def why_bfloat16_is_slow(device: str) -> str | None:
             "(AVX512-BF16 or AMX on x86, BF16 on Arm)"
         )
     share = _share_of_time(device)
-    return None if share < GAIN else f"bfloat16 is no faster here: a convolution takes {share:.1f} x the time"
+    if share < GAIN:
+        return None
+    how = "slower" if share > 1 else "hardly faster"
+    return f"bfloat16 is {how} here: a convolution takes {share:.2f} x the time"
 
 
 def has_bfloat16_instructions() -> bool:

@@ -163,8 +163,8 @@ def test_a_processor_can_do_all_and_knows_no_others():
     ("instructions", "share", "why"),
     [
         (True, 0.5, None),
-        (True, 0.97, "bfloat16 is no faster here: a convolution takes 1.0 x the time"),
-        (True, 1.43, "bfloat16 is no faster here: a convolution takes 1.4 x the time"),
+        (True, 0.97, "bfloat16 is hardly faster here: a convolution takes 0.97 x the time"),
+        (True, 1.43, "bfloat16 is slower here: a convolution takes 1.43 x the time"),
         (False, 0.5, "bfloat16 is slower here: this processor has no instructions for it"),
     ],
 )
