@@ -64,6 +64,14 @@ def test_threshold_from_a_file_and_as_json(jal, tmp_path):
         ("train --dataset clothing1m --loss CE", "(?i)clothing1m"),
         ("train --dataset digits --loss CE -r seed=3", "unknown field of recipe 'seed'"),
         ("train --dataset digits --loss CE --data-root /nowhere --again --device cuda:9", "cuda:9"),
+        ("train --dataset digits --loss CE --precision half", "unknown precision 'half'.* float32, float64"),
+        ("train --dataset digits --loss CE --precision bf16", "did you mean 'bfloat16'"),
+        ("train --dataset digits --loss CE --precision bf16 -r precision=bf16", "did you mean 'bfloat16'"),
+        ("train --dataset digits --loss CE --precision bfloat16 -r precision=float32",
+         "--precision bfloat16 with -r precision=float32: they disagree"),
+        ("train --dataset cifar10 --loss CE --data-root /nowhere --precision half", "unknown precision 'half'"),
+        ("sweep digits --precision half", "unknown precision 'half'"),
+        ("status digits --precision half", "unknown precision 'half'"),
         ("run no_such_notebook", "no_such_notebook"),
         ("book --profile quik", "did you mean 'quick'"),
     ],
@@ -160,6 +168,51 @@ def test_a_dry_run_trains_nothing(jal, tmp_path):
     assert not list(tmp_path.rglob("*.json"))
 
 
+def planned(jal, monkeypatch, *arguments, share=0.5, instructions=True):
+    """What a dry run says on a processor with or without fast bfloat16, which is asked anew."""
+    from jal.training import precision
+
+    monkeypatch.setattr(precision, "has_bfloat16_instructions", lambda: instructions)
+    monkeypatch.setattr(precision, "_share_of_time", lambda device: share)
+    precision.why_bfloat16_is_slow.cache_clear()
+    code, out, _ = jal(*TRAIN, "-r", "epochs=2", "--device", "cpu", "--dry-run", *arguments)
+    precision.why_bfloat16_is_slow.cache_clear()
+    assert code == 0
+    return out
+
+
+def test_a_dry_run_says_how_long_in_each_precision_that_is_fast(jal, monkeypatch):
+    out = planned(jal, monkeypatch)
+    assert re.search(
+        r"^takes +about \d+ s here in float32\n +about \d+ s here in bfloat16$", out, re.MULTILINE
+    )
+    assert "bfloat16 is" not in out
+    plan = json.loads(planned(jal, monkeypatch, "--precision", "bfloat16", "--json"))
+    assert list(plan["seconds_by_precision"]) == ["bfloat16", "float32"]
+    assert plan["seconds"] == plan["seconds_by_precision"]["bfloat16"]
+    assert plan["spec"]["recipe"]["precision"] == "bfloat16"
+
+
+def test_a_dry_run_says_why_bfloat16_would_not_be_faster(jal, monkeypatch):
+    out = planned(jal, monkeypatch, instructions=False)
+    assert re.search(
+        r"^takes +about \d+ s here in float32\n +bfloat16 is slower here: this", out, re.MULTILINE
+    )
+    assert out.count("bfloat16 is") == 1 and "here in bfloat16" not in out
+    plan = json.loads(planned(jal, monkeypatch, "--json", share=1.5))
+    assert plan["seconds_by_precision"] == {"float32": plan["seconds"]}
+
+
+def test_a_precision_is_part_of_the_run_and_its_own_named_is_not_another(jal, monkeypatch):
+    def id_of(*arguments):
+        return json.loads(planned(jal, monkeypatch, "--json", *arguments, instructions=False))["id"]
+
+    own = id_of()
+    assert id_of("--precision", "float32") == id_of("-r", "precision=float32") == own
+    half = id_of("--precision", "bfloat16")
+    assert half == id_of("-r", "precision=bfloat16", "--precision", "bfloat16") != own
+
+
 def test_a_run_that_cannot_go_on_exits_with_1(jal, tmp_path, monkeypatch):
     monkeypatch.setenv("JAL_COMMIT", "test")
     code, _, err = jal(
@@ -213,3 +266,16 @@ def test_sweep_and_status(jal, tmp_path, monkeypatch):
     assert json.loads(out)["counts"] == {"runs": 28, "done": 1, "running": 0, "failed": 0, "missing": 27}
     code, out, _ = jal("status", "digits", "--seeds", "1", *store)
     assert "1 of 28 runs done" in out
+
+
+def test_a_sweep_in_bfloat16_is_of_other_runs(jal, tmp_path, monkeypatch):
+    monkeypatch.setenv("JAL_COMMIT", "test")
+    store = ("--results", str(tmp_path))
+    where = "loss=CE,noise=symmetric,rate=0.4"
+    code, _, _ = jal("sweep", "digits", "--where", where, "--seeds", "1", "--precision", "bfloat16", *store)
+    assert code == 0
+    (file,) = tmp_path.glob("digits/*.json")
+    assert json.loads(file.read_text())["spec"]["recipe"]["precision"] == "bfloat16"
+    for option, done in ((("--precision", "bfloat16"), 1), ((), 0), (("--precision", "float32"), 0)):
+        _, out, _ = jal("status", "digits", "--seeds", "1", "--json", *option, *store)
+        assert json.loads(out)["counts"]["done"] == done

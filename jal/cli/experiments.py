@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,6 +20,7 @@ from jal.cli.options import (
     LabelsFile,
     Method,
     NoiseName,
+    Precision,
     Rate,
     Results,
     Settings,
@@ -29,7 +30,7 @@ from jal.cli.options import (
     noise_and_variant,
 )
 from jal.cli.show import epochs_shown, logged, plan_text
-from jal.errors import unknown
+from jal.errors import InputError, unknown
 
 
 def train(
@@ -55,6 +56,7 @@ def train(
     recipe: Annotated[
         list[str] | None, typer.Option("-r", "--recipe", help="name=value of the recipe, e.g. epochs=20.")
     ] = None,
+    precision: Precision = None,
     results: Results = Path("runs"),
     device: Device = "auto",
     deterministic: Deterministic = False,
@@ -72,15 +74,9 @@ def train(
     """Train on noisy labels by the paper's recipe; print the last epoch's test accuracy, keep a Record."""
     from jal.datasets.large.sets import TRAINED
     from jal.experiments.labels import report_of
-    from jal.experiments.run import estimate, train_command, training_data
+    from jal.experiments.run import estimates, train_command, training_data
     from jal.experiments.spec import resolve
-    from jal.training.recipe import Recipe
 
-    overrides = named_values(recipe or [])
-    fields = [field.name for field in dataclasses.fields(Recipe)]
-    for name in overrides:
-        if name not in fields:
-            raise unknown("field of recipe", name, fields)
     kind, variant = noise_and_variant(noise, variant, labels)
     spec = resolve(
         dataset=dataset,
@@ -94,12 +90,17 @@ def train(
         method=method,
         borrow=borrow,
         loss_parameters=named_values(parameter or []),
-        **overrides,
+        **_overrides(recipe or [], precision),
     )
     if dry_run:
-        seconds = estimate(spec, device, data_root, labels)
-        plan = {"id": spec.id, "spec": json.loads(spec.to_json()), "seconds": round(seconds, 1)}
-        text = plan_text(plan)
+        times = {name: round(s, 1) for name, s in estimates(spec, device, data_root, labels).items()}
+        plan = {
+            "id": spec.id,
+            "spec": json.loads(spec.to_json()),
+            "seconds": times[spec.recipe.precision],
+            "seconds_by_precision": times,
+        }
+        text = "\n".join([plan_text(plan), *_slow(device)])
         # The large sets are trained on as they come: nobody knows their true labels.
         if spec.dataset not in TRAINED:
             report = report_of(spec, training_data(spec, data_root), data_root, labels)
@@ -122,10 +123,36 @@ def train(
     typer.echo(f"{file}{'' if fresh else ' (there already; --again runs it anew)'}")
 
 
+def _overrides(recipe: list[str], precision: str | None) -> dict[str, Any]:
+    """The fields of the recipe that a command replaces."""
+    from jal.training.recipe import Recipe
+
+    overrides = named_values(recipe)
+    fields = [field.name for field in dataclasses.fields(Recipe)]
+    for name in overrides:
+        if name not in fields:
+            raise unknown("field of recipe", name, fields)
+    if precision is not None and overrides.setdefault("precision", precision) != precision:
+        raise InputError(
+            f"--precision {precision} with -r precision={overrides['precision']}: they disagree, give one of them"
+        )
+    return overrides
+
+
+def _slow(device: str) -> list[str]:
+    """The line of a plan that says why half precision would not make it faster here, if so."""
+    from jal.experiments.device import choose_device
+    from jal.training.precision import why_bfloat16_is_slow
+
+    reason = why_bfloat16_is_slow(choose_device(device))
+    return [f"{'':<9} {reason}"] if reason else []
+
+
 def sweep(
     grid: Annotated[str, typer.Argument(help="A table of the paper, e.g. table3-cifar10.")],
     settings: Settings = "official",
     profile: GridProfile = "full",
+    precision: Precision = None,
     seeds: Annotated[str | None, typer.Option(help="123,124: instead of the grid's own.")] = None,
     where: Annotated[
         list[str] | None, typer.Option(help="loss=JAL-CE,noise=symmetric,rate=0.4: only these runs.")
@@ -149,7 +176,7 @@ def sweep(
     from jal.experiments.store import Store
 
     done = sweeps.sweep(
-        grids.get(grid, settings, profile),
+        grids.get(grid, settings, profile, precision),
         store=Store(results),
         seeds=integers("seeds", seeds),
         where=where or (),
@@ -170,6 +197,7 @@ def status(
     grid: Annotated[str, typer.Argument(help="A table of the paper, e.g. table3-cifar10.")],
     settings: Settings = "official",
     profile: GridProfile = "full",
+    precision: Precision = None,
     seeds: Annotated[str | None, typer.Option(help="123,124: instead of the grid's own.")] = None,
     results: Results = Path("runs"),
     as_json: Json = False,
@@ -179,5 +207,7 @@ def status(
     from jal.experiments.status import status as status_of
     from jal.experiments.store import Store
 
-    found = status_of(grids.get(grid, settings, profile), [Store(results)], integers("seeds", seeds))
+    found = status_of(
+        grids.get(grid, settings, profile, precision), [Store(results)], integers("seeds", seeds)
+    )
     typer.echo(found.to_json() if as_json else str(found), nl=not as_json)

@@ -22,6 +22,10 @@ Profile = Annotated[str, typer.Option(help="quick (seconds), laptop (minutes) or
 GridProfile = Annotated[
     str, typer.Option(help="full (the paper's dataset), laptop (Fashion-MNIST) or quick (digits).")
 ]
+Precision = Annotated[
+    str | None,
+    typer.Option(help="float32, bfloat16 (mixed) or float64; the recipe's own if not given."),
+]
 Results = Annotated[Path, typer.Option(help="The folder of Records.")]
 ClusterAt = Annotated[
     str | None,

@@ -13,22 +13,23 @@ EpochProgress = Callable[[int, Mapping[str, float]], None]
 
 
 def plan_text(plan: dict[str, Any]) -> str:
-    """A run's spec, a line a value, and the time it would take."""
+    """A run's spec, a line a value, and the time it would take in each precision."""
     lines = [f"run       {plan['id']}"]
     for part, values in plan["spec"].items():
         pairs = values.items() if isinstance(values, dict) else [("", values)]
         lines += [
             f"{part if not i else '':<9} {name} {value}".rstrip() for i, (name, value) in enumerate(pairs)
         ]
-    minutes = plan["seconds"] / 60
-    time = (
-        f"{minutes / 60:.1f} hours"
-        if minutes > 90
-        else f"{minutes:.1f} minutes"
-        if minutes > 1.5
-        else f"{plan['seconds']:.0f} s"
-    )
-    return "\n".join([*lines, f"takes     about {time} here"])
+    for i, (precision, seconds) in enumerate(plan["seconds_by_precision"].items()):
+        lines.append(f"{'takes' if not i else '':<9} about {_time(seconds)} here in {precision}")
+    return "\n".join(lines)
+
+
+def _time(seconds: float) -> str:
+    minutes = seconds / 60
+    if minutes > 90:
+        return f"{minutes / 60:.1f} hours"
+    return f"{minutes:.1f} minutes" if minutes > 1.5 else f"{seconds:.0f} s"
 
 
 def logged(progress: EpochProgress, folder: Path) -> EpochProgress:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +72,7 @@ def run(
     Raises
     ------
     InputError
-        for data, a device or a recipe that is not to be had here, or a folder that cannot be written.
+        for data, a device, a precision or a recipe that is not to be had here, or a folder that cannot be written.
     TrainingError
         when the loss is no longer finite.
     Stopped
@@ -150,6 +151,30 @@ def estimate(
         return training.estimate()
 
 
+def estimates(
+    spec: RunSpec,
+    device: str = "auto",
+    data_root: str | Path | None = None,
+    labels: str | Path | None = None,
+) -> dict[str, float]:
+    """As `estimate`, by precision: the spec's own first, then each other that the device is fast at.
+
+    Raises
+    ------
+    as `run`.
+    """
+    from jal.training.precision import fast_precisions
+
+    device = choose_device(device)
+    own = spec.recipe.precision
+    seconds = {own: estimate(spec, device, data_root, labels)}
+    for precision in fast_precisions(device):
+        if precision != own:
+            other = replace(spec, recipe=replace(spec.recipe, precision=precision))
+            seconds[precision] = estimate(other, device, data_root, labels)
+    return seconds
+
+
 @contextmanager
 def _training(
     spec: RunSpec,
@@ -166,11 +191,13 @@ def _training(
     from jal.training import lt_apl
     from jal.training.data import StreamedData
     from jal.training.loop import Training
+    from jal.training.precision import check_precision
     from jal.training.streamed import Streamed
     from jal.training.transforms import drawing
 
     device = choose_device(device)
     recipe = spec.recipe
+    check_precision(recipe.precision, device)
     data = _data(spec, data_root)
     channels, size = _seen(spec, data)
     with computing(device, deterministic, pixels=recipe.batch_size * size**2):

@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 
 from jal.checkout import find_root
+from jal.experiments.grids import Grid
 from jal.experiments.pace import duration
 from jal.experiments.provenance import commit_in_words
 from jal.experiments.record import Record
@@ -158,6 +159,7 @@ def origin(found: GridRecords | Sequence[GridRecords], profile: str, root: str |
     what = [f"Grid{several} {listed(names)}, profile {profile}: {len(records)} of {total} runs{half}"]
     if not records:
         command = f"jal sweep {names[0]}" + ("" if profile == "full" else f" --profile {profile}")
+        command += _option_of_precision(found[0].grid)
         text = f"{what[0]}. To make {'those of the first' if several else 'them'}: "
         return Block(
             f'<p class="jal-origin">{text}<code>{command}</code></p>', f"*{text.strip()}* `{command}`"
@@ -175,6 +177,12 @@ def origin_of(records: Sequence[Record], what: str, profile: str) -> Block:
     """As `origin`, of Records that are no grid's: `what` says whose they are, e.g. "This chapter's own"."""
     text = ". ".join([f"{what}, profile {profile}: {len(records)} runs", *_made_by(records)])
     return Block(f'<p class="jal-origin">{escape(text)}.</p>', f"*{text}.*")
+
+
+def _option_of_precision(grid: Grid) -> str:
+    """What `jal sweep` must be told of a grid's precision; nothing of float32, which it has unasked."""
+    asked = next(iter(grid.cells.values())).get("precision", "float32")
+    return "" if asked == "float32" else f" --precision {asked}"
 
 
 def _made_by(records: Sequence[Record]) -> list[str]:

@@ -52,6 +52,7 @@ def evidence(
     profile: str,
     *,
     settings: str = "official",
+    precision: str | None = None,
     seeds: Iterable[int] = (),
     jobs: int = 0,
     shown_precision: str = "any",
@@ -66,6 +67,9 @@ def evidence(
     ----------
     settings
         "official" or "paper", of all the runs.
+    precision
+        of the runs of `profile`, as for `jal.experiments.grids.get`; the other profiles' runs are shown in their
+        recipe's own.
     seeds, jobs
         of the runs that are made, as for `jal.experiments.complete`; the other profiles' runs are shown with their
         grid's own seeds.
@@ -79,11 +83,12 @@ def evidence(
     if profile not in grids.PROFILES:
         raise unknown("profile", profile, grids.PROFILES)
     own = profile if profile in has else has[0]
-    complete(grids.get(name, settings, own), own, seeds=chosen, jobs=jobs, root=root)
+    live = grids.get(name, settings, own, precision)
+    complete(live, own, seeds=chosen, jobs=jobs, root=root)
     shown = [each for each in reversed(has) if each != "quick" or own == "quick"]
     return {
         each: read(
-            grids.get(name, settings, each),
+            live if each == own else grids.get(name, settings, each),
             stores(root),
             chosen if each == own and chosen else SEEDS.get(each),
             shown_precision if each == "full" else "any",

@@ -109,9 +109,19 @@ def kept(grid: Grid, name: str, stores: Sequence[Store], seeds: Iterable[int] | 
 
 
 def nearest(
-    figure: str, name: str, profile: str, stores: Sequence[Store], seeds: Iterable[int] | None = None
+    figure: str,
+    name: str,
+    profile: str,
+    stores: Sequence[Store],
+    seeds: Iterable[int] | None = None,
+    precision: str | None = None,
 ) -> tuple[str, Kept]:
     """`kept` of the grid of a figure at a profile; where it has no runs, at the next smaller one that has.
+
+    Parameters
+    ----------
+    precision
+        of the runs at `profile` itself, as for `jal.experiments.grids.get`.
 
     Returns
     -------
@@ -123,7 +133,7 @@ def nearest(
         as `kept`, for an unknown grid or profile, and if no profile has any.
     """
     seeds = None if seeds is None else tuple(seeds)
-    own = kept(grids.get(figure, profile=profile), name, stores, seeds)
+    own = kept(grids.get(figure, profile=profile, precision=precision), name, stores, seeds)
     if own.arrays:
         return profile, own
     for smaller in reversed(grids.PROFILES[: grids.PROFILES.index(profile)]):

@@ -10,13 +10,13 @@ from statistics import median
 
 import pytest
 import torch
-from jal.training.precision import fast_precisions
 from torch.utils.flop_counter import FlopCounterMode
 
 from jal import datasets
 from jal.errors import InputError
 from jal.models import build
 from jal.reporting import benchmarks
+from jal.training.precision import fast_precisions
 from tests.benchmarks import benchmark, loops, roofline
 from tests.benchmarks.clock import PARTS
 from tests.benchmarks.loops import Case

@@ -86,6 +86,18 @@ def test_a_parameter_stands_in_one_line(chapter):
     assert all(one.lineno == one.end_lineno for one in ast.parse(cell.source).body)
 
 
+def test_a_chapter_that_trains_a_grid_has_its_precision_as_a_parameter(chapter):
+    source = nbformat.read(ROOT / f"{chapter}.ipynb", as_version=4)
+    code = "\n".join(cell.source for cell in source.cells if cell.cell_type == "code")
+    known = papermill.inspect_notebook(str(ROOT / f"{chapter}.ipynb"))
+    trains = re.search(r"\b(complete|evidence|run_missing)\(", code) is not None
+    assert ("precision" in known) == trains
+    if trains:
+        # Never chosen silently; and handed on, not only named.
+        assert known["precision"]["default"] == '"float32"'
+        assert len(re.findall(r"\bprecision\b", code)) > 2
+
+
 def test_a_figure_with_a_name_is_on_the_page_with_its_caption(pages, chapter):
     source = nbformat.read(ROOT / f"{chapter}.ipynb", as_version=4)
     figures = [cell.metadata.get("mystnb", {}).get("figure") for cell in source.cells]

@@ -180,3 +180,30 @@ def test_conditions(where, number):
 def test_conditions_that_make_no_sense(where, message):
     with pytest.raises(InputError, match=message):
         grids.select(TABLE3.specs(), where)
+
+
+# Precision
+
+
+def ids(grid):
+    return {spec.id for spec in grid.specs()}
+
+
+@pytest.mark.parametrize("name", ["digits", "table3-cifar10", "table7", "regulariser", "ranking"])
+def test_a_grid_in_bfloat16_is_the_same_runs_but_for_the_precision(name):
+    own, half = grids.get(name), grids.get(name, precision="bfloat16")
+    assert (half.rows, half.columns, half.waves) == (own.rows, own.columns, own.waves)
+    for one, other in zip(own.specs(), half.specs(), strict=True):
+        assert replace(other, recipe=replace(other.recipe, precision="float32")) == one
+    assert not ids(own) & ids(half)
+
+
+@pytest.mark.parametrize(("name", "own"), [("digits", "float32"), ("table6", "bfloat16")])
+def test_the_recipe_s_own_precision_named_is_the_same_runs(name, own):
+    assert grids.get(name, precision=own).specs() == grids.get(name).specs()
+    assert not ids(grids.get(name, precision="float64")) & ids(grids.get(name))
+
+
+def test_an_unknown_precision_is_refused_at_once():
+    with pytest.raises(InputError, match="unknown precision 'bf16': did you mean 'bfloat16'"):
+        grids.get("digits", precision="bf16")

@@ -15,7 +15,10 @@ from jal.errors import InputError, Stopped, TrainingError
 from jal.experiments import Store, run, run_missing
 from jal.experiments.device import choose_device, computing
 from jal.experiments.labels import noisy_labels
-from jal.experiments.run import estimate, train_command
+from jal.experiments.run import estimate, estimates, train_command
+
+MODULE = sys.modules["jal.experiments.run"]
+"""The module: `jal.experiments.run` is its function."""
 
 
 def result(record):
@@ -227,3 +230,33 @@ def test_a_killed_run_gives_the_same_record(short, tmp_path, kills):
 
 def test_an_estimate_is_positive_and_changes_nothing(short):
     assert 0 < estimate(short()) < 600
+
+
+def test_estimates_are_of_the_spec_s_own_precision_first_and_of_those_that_are_fast(short, monkeypatch):
+    asked = []
+
+    def of(spec, *rest):
+        asked.append(spec)
+        return 1.0 + len(asked)
+
+    monkeypatch.setattr(MODULE, "estimate", of)
+    monkeypatch.setattr("jal.training.precision.fast_precisions", lambda device: ("float32", "bfloat16"))
+    for own, order in (
+        ("float32", ["float32", "bfloat16"]),
+        ("bfloat16", ["bfloat16", "float32"]),
+        ("float64", ["float64", "float32", "bfloat16"]),
+    ):
+        asked.clear()
+        spec = short(precision=own)
+        assert list(estimates(spec, "cpu")) == order
+        assert [one.recipe.precision for one in asked] == order and asked[0] == spec
+        assert {replace(one, recipe=spec.recipe) for one in asked} == {spec}
+
+
+def test_a_precision_that_the_device_lacks_is_refused_before_data_is_loaded(short, monkeypatch):
+    monkeypatch.setattr(MODULE, "choose_device", lambda device: "mps")
+    monkeypatch.setattr(MODULE, "_data", lambda *_: pytest.fail("data was loaded"))
+    monkeypatch.setattr(torch.backends.mps, "is_macos_or_newer", lambda major, minor: True)
+    for make in (run, estimate):
+        with pytest.raises(InputError, match="'float64' is not to be had on mps: take float32 or bfloat16"):
+            make(short(precision="float64"), "mps")

@@ -5,10 +5,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from jal.experiments.grids import get
 from jal.reporting import page
 from jal.reporting.cell_runs import HINT, CellRuns, drawing
 from jal.reporting.comparison import Cell, comparison
-from jal.reporting.records import GridRecords
+from jal.reporting.records import GridRecords, read
 from jal.reporting.reported import Reported
 from jal.reporting.tables import last
 from tests.reporting.dressed import dressed
@@ -155,6 +156,22 @@ def test_half_precision_is_said_wherever_its_runs_are_shown(found):
     assert f"{total} of {total + 3} runs, 3 of them in bfloat16. " in line
     assert " of training in bfloat16 and float32 on cuda on An Engine. " in line
     assert list(page.runs(mixed)["precision"][:4]) == ["bfloat16"] * 3 + ["float32"]
+
+
+def test_the_line_names_a_precision_that_is_not_float32_throughout(make):
+    one, other = make(), make(precision="bfloat16")
+    assert (
+        "4 s of training in bfloat16 and float32 on cpu" in page.origin_of([one, other], "Own", "quick").html
+    )
+    assert "2 s of training in bfloat16 on cpu" in page.origin_of([other], "Own", "quick").html
+
+
+@pytest.mark.parametrize(
+    ("precision", "option"), [(None, ""), ("float32", ""), ("bfloat16", " --precision bfloat16")]
+)
+def test_the_command_that_makes_what_is_missing_has_the_precision(precision, option):
+    nothing = read(get("digits", profile="quick", precision=precision), [])
+    assert page.origin(nothing, "quick").markdown.endswith(f"`jal sweep digits --profile quick{option}`")
 
 
 # The curves of a panel.

@@ -104,6 +104,14 @@ def test_seeds_and_settings_are_passed_on(asked):
     assert grid.cells[cell]["settings"] == found["full"].grid.cells[cell]["settings"] == "paper"
 
 
+def test_a_precision_is_that_of_the_live_runs_alone(asked):
+    found = parts.evidence("table1", "quick", precision="bfloat16")
+    ((grid, _, _),) = asked
+    assert found["quick"].grid is grid
+    precisions = {at: {spec.recipe.precision for spec in each.grid.specs([1])} for at, each in found.items()}
+    assert precisions == {"full": {"float32"}, "laptop": {"float32"}, "quick": {"bfloat16"}}
+
+
 def test_quick_counts_the_one_seed_that_it_runs(asked):
     assert parts.evidence("table1", "quick")["quick"].seeds == (123,)
 

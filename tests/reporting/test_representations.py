@@ -92,6 +92,19 @@ def test_where_a_profile_has_no_runs_the_next_smaller_one_is_shown(tmp_path, kee
     assert seen.nearest("figure1", "features", "quick", [store])[0] == "quick"
 
 
+def test_a_precision_is_that_of_the_profile_itself(tmp_path, keep, figure1):
+    store = Store(tmp_path)
+    keep(store, figure1, "CE", "features", features_of(9))
+    with pytest.raises(InputError, match="no run has kept"):
+        seen.nearest("figure1", "features", "quick", [store], precision="bfloat16")
+    assert seen.nearest("figure1", "features", "laptop", [store], precision="bfloat16")[0] == "quick"
+    keep(
+        store, grids.get("figure1", profile="laptop", precision="bfloat16"), "CE", "features", features_of(9)
+    )
+    at, runs = seen.nearest("figure1", "features", "laptop", [store], precision="bfloat16")
+    assert at == "laptop" and runs.found.records[0].spec.recipe.precision == "bfloat16"
+
+
 def test_a_damaged_artifact_is_named(tmp_path, keep, figure1):
     store = Store(tmp_path)
     record = keep(store, figure1, "CE", "features", features_of(9))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from jal.errors import InputError, unknown
 from jal.experiments.grids import figures, studies, tables
 from jal.experiments.grids.grid import SEEDS, Cell, Grid, select
+from jal.training.recipe import PRECISIONS
 
 __all__ = ["PROFILES", "SEEDS", "Cell", "Grid", "get", "names", "select"]
 
@@ -18,7 +21,7 @@ def names(profile: str = "full") -> list[str]:
     return [name for name, versions in _GRIDS.items() if _checked(profile) in versions]
 
 
-def get(name: str, settings: str = "official", profile: str = "full") -> Grid:
+def get(name: str, settings: str = "official", profile: str = "full", precision: str | None = None) -> Grid:
     """A grid by its name.
 
     Parameters
@@ -28,18 +31,27 @@ def get(name: str, settings: str = "official", profile: str = "full") -> Grid:
     profile
         "full": the paper's dataset and recipe; "laptop": 20,000 images of Fashion-MNIST, fewer losses and noises;
         "quick": the digits.
+    precision
+        of all its runs, one of `jal.training.recipe.PRECISIONS`; if left out, each recipe's own.
 
     Raises
     ------
     InputError
-        for a name that is none of `names()`, or a grid without a version of that profile.
+        for a name that is none of `names()`, a grid without a version of that profile, or an unknown precision.
     """
     if name not in _GRIDS:
         raise unknown("grid", name, _GRIDS)
     versions = _GRIDS[name]
     if _checked(profile) not in versions:
         raise InputError(f"{name} has no version for the profile {profile}: take {' or '.join(versions)}")
-    return versions[profile](settings)
+    if precision is None:
+        return versions[profile](settings)
+    if precision not in PRECISIONS:
+        raise unknown("precision", precision, PRECISIONS)
+    grid = versions[profile](settings)
+    return replace(
+        grid, cells={cell: {**words, "precision": precision} for cell, words in grid.cells.items()}
+    )
 
 
 def _checked(profile: str) -> str:
