@@ -1,5 +1,6 @@
 """The command line from the outside: what it prints and how it exits."""
 
+import importlib
 import json
 import os
 import re
@@ -158,6 +159,23 @@ def test_a_dry_run_trains_nothing(jal, tmp_path):
     assert code == 0
     assert re.search(r"epochs +80", out) and re.search(r"takes +about \d+ s here", out)
     assert not list(tmp_path.rglob("*.json"))
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_plain_is_passed_on(jal, tmp_path, monkeypatch, plain):
+    seen = []
+
+    def spy(*arguments, **options):
+        seen.append(options["plain"])
+        raise InputError("seen")
+
+    # By the modules: the package has a function of the name of one.
+    monkeypatch.setattr(importlib.import_module("jal.experiments.run"), "run", spy)
+    monkeypatch.setattr(importlib.import_module("jal.experiments.sweep"), "sweep", spy)
+    options = ("--results", str(tmp_path), *["--plain"] * plain)
+    for command in (TRAIN, ("sweep", "digits")):
+        assert jal(*command, *options) == (2, "", "jal: seen\n")
+    assert seen == [plain, plain]
 
 
 def test_a_run_that_cannot_go_on_exits_with_1(jal, tmp_path, monkeypatch):

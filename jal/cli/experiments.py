@@ -20,6 +20,7 @@ from jal.cli.options import (
     LabelsFile,
     Method,
     NoiseName,
+    Plain,
     Rate,
     Results,
     Settings,
@@ -58,6 +59,7 @@ def train(
     results: Results = Path("runs"),
     device: Device = "auto",
     deterministic: Deterministic = False,
+    plain: Plain = False,
     again: Annotated[bool, typer.Option("--again", help="Run even if the Record is there.")] = False,
     dry_run: Annotated[
         bool,
@@ -97,7 +99,7 @@ def train(
         **overrides,
     )
     if dry_run:
-        seconds = estimate(spec, device, data_root, labels)
+        seconds = estimate(spec, device, data_root, labels, plain)
         plan = {"id": spec.id, "spec": json.loads(spec.to_json()), "seconds": round(seconds, 1)}
         text = plan_text(plan)
         # The large sets are trained on as they come: nobody knows their true labels.
@@ -113,7 +115,7 @@ def train(
     if tensorboard is not None:
         progress = logged(progress, tensorboard / spec.id)
     record, file, fresh = train_command(
-        spec, results, device, deterministic, again, progress, data_root, labels
+        spec, results, device, deterministic, again, progress, data_root, labels, plain
     )
     if as_json:
         typer.echo(file.read_text(), nl=False)
@@ -139,6 +141,7 @@ def sweep(
     results: Results = Path("runs"),
     device: Device = "auto",
     deterministic: Deterministic = False,
+    plain: Plain = False,
     retry: Annotated[bool, typer.Option("--retry", help="Make runs that failed before once more.")] = False,
     data_root: DataRoot = None,
     as_json: Json = False,
@@ -159,6 +162,7 @@ def sweep(
         scheduler=scheduler,
         device=device,
         deterministic=deterministic,
+        plain=plain,
         retry=retry,
         data_root=data_root,
     )

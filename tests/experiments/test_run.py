@@ -16,6 +16,7 @@ from jal.experiments import Store, run, run_missing
 from jal.experiments.device import choose_device, computing
 from jal.experiments.labels import noisy_labels
 from jal.experiments.run import estimate, train_command
+from jal.training import speed
 
 
 def result(record):
@@ -227,3 +228,28 @@ def test_a_killed_run_gives_the_same_record(short, tmp_path, kills):
 
 def test_an_estimate_is_positive_and_changes_nothing(short):
     assert 0 < estimate(short()) < 600
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_plain_reaches_the_training_and_leaves_the_run_as_it_is(short, monkeypatch, plain):
+    """Where steps are captured; the stand-in for a graph counts how often it is made."""
+    made = []
+
+    class Replayed:
+        def __init__(self, function, before=lambda: None):
+            made.append(function)
+            self.function = function
+
+        def __call__(self):
+            self.function()
+
+    monkeypatch.setattr(speed, "CAPTURING", ("cpu",))
+    monkeypatch.setattr(speed, "compiled", lambda body: lambda images: body(images))
+    monkeypatch.setattr(speed, "Captured", Replayed)
+    spec = short()
+    found = run(spec, plain=plain)
+    assert bool(made) == (not plain)
+    assert found.id == spec.id and result(found) == result(run(spec, plain=not plain))
+    made.clear()
+    estimate(spec, plain=plain)
+    assert bool(made) == (not plain)
