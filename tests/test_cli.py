@@ -1,5 +1,6 @@
 """The command line from the outside: what it prints and how it exits."""
 
+import importlib
 import json
 import os
 import re
@@ -211,6 +212,23 @@ def test_a_precision_is_part_of_the_run_and_its_own_named_is_not_another(jal, mo
     assert id_of("--precision", "float32") == id_of("-r", "precision=float32") == own
     half = id_of("--precision", "bfloat16")
     assert half == id_of("-r", "precision=bfloat16", "--precision", "bfloat16") != own
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_plain_is_passed_on(jal, tmp_path, monkeypatch, plain):
+    seen = []
+
+    def spy(*arguments, **options):
+        seen.append(options["plain"])
+        raise InputError("seen")
+
+    # By the modules: the package has a function of the name of one.
+    monkeypatch.setattr(importlib.import_module("jal.experiments.run"), "run", spy)
+    monkeypatch.setattr(importlib.import_module("jal.experiments.sweep"), "sweep", spy)
+    options = ("--results", str(tmp_path), *["--plain"] * plain)
+    for command in (TRAIN, ("sweep", "digits")):
+        assert jal(*command, *options) == (2, "", "jal: seen\n")
+    assert seen == [plain, plain]
 
 
 def test_a_run_that_cannot_go_on_exits_with_1(jal, tmp_path, monkeypatch):

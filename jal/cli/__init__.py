@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from jal._version import __version__
-from jal.cli import books, data, experiments, noise
+from jal.cli import books, data, experiments, machine, noise
 
 app = typer.Typer(
     help="Losses that withstand noisy labels: train with them, choose `a`, build the book.",
@@ -35,6 +35,7 @@ def _main(
 app.command()(experiments.train)
 app.command()(experiments.sweep)
 app.command()(experiments.status)
+app.command()(machine.check)
 app.command()(noise.threshold)
 app.add_typer(data.app, name="data")
 app.command()(books.run)

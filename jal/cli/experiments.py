@@ -20,6 +20,7 @@ from jal.cli.options import (
     LabelsFile,
     Method,
     NoiseName,
+    Plain,
     Precision,
     Rate,
     Results,
@@ -60,6 +61,7 @@ def train(
     results: Results = Path("runs"),
     device: Device = "auto",
     deterministic: Deterministic = False,
+    plain: Plain = False,
     again: Annotated[bool, typer.Option("--again", help="Run even if the Record is there.")] = False,
     dry_run: Annotated[
         bool,
@@ -93,7 +95,7 @@ def train(
         **_overrides(recipe or [], precision),
     )
     if dry_run:
-        times = {name: round(s, 1) for name, s in estimates(spec, device, data_root, labels).items()}
+        times = {name: round(s, 1) for name, s in estimates(spec, device, data_root, labels, plain).items()}
         plan = {
             "id": spec.id,
             "spec": json.loads(spec.to_json()),
@@ -114,7 +116,7 @@ def train(
     if tensorboard is not None:
         progress = logged(progress, tensorboard / spec.id)
     record, file, fresh = train_command(
-        spec, results, device, deterministic, again, progress, data_root, labels
+        spec, results, device, deterministic, again, progress, data_root, labels, plain
     )
     if as_json:
         typer.echo(file.read_text(), nl=False)
@@ -166,6 +168,7 @@ def sweep(
     results: Results = Path("runs"),
     device: Device = "auto",
     deterministic: Deterministic = False,
+    plain: Plain = False,
     retry: Annotated[bool, typer.Option("--retry", help="Make runs that failed before once more.")] = False,
     data_root: DataRoot = None,
     as_json: Json = False,
@@ -186,6 +189,7 @@ def sweep(
         scheduler=scheduler,
         device=device,
         deterministic=deterministic,
+        plain=plain,
         retry=retry,
         data_root=data_root,
     )

@@ -16,6 +16,14 @@ Device = Annotated[str, typer.Option(help="auto is cuda, then mps, then cpu.")]
 Deterministic = Annotated[
     bool, typer.Option("--deterministic", help="One thread, eager: the same bits twice on one machine.")
 ]
+Plain = Annotated[
+    bool,
+    typer.Option(
+        "--plain",
+        help="On a GPU neither compile the network nor capture steps as graphs: slower, for when these give trouble. "
+        "The run stays the same, and so does the choice of threads on a CPU.",
+    ),
+]
 Root = Annotated[Path | None, typer.Option(help="The book's checkout; looked for upwards if not given.")]
 Jobs = Annotated[int | None, typer.Option(help="Processes at a time; one per core if not given.")]
 Profile = Annotated[str, typer.Option(help="quick (seconds), laptop (minutes) or full (the paper's recipe).")]

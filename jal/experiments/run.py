@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +42,7 @@ def run(
     labels: str | Path | None = None,
     keep: Iterable[str] = (),
     store: Store | None = None,
+    plain: bool = False,
 ) -> Record:
     """Loads the data, makes the labels noisy, trains, and reports.
 
@@ -68,6 +68,8 @@ def run(
         the file of the labels, for noise that is one.
     keep, store
         which of `jal.training.observe.ARTIFACTS` to keep, and the store whose files they become, beside the Record.
+    plain
+        neither compile the network nor capture its steps, on a GPU.
 
     Raises
     ------
@@ -85,7 +87,7 @@ def run(
 
     commit = commit or provenance.commit()
     observer = Observer(keep)
-    with _training(spec, device, deterministic, data_root, labels) as training:
+    with _training(spec, device, deterministic, plain, data_root, labels) as training:
         images = len(training.order)
         kept = Checkpoints(checkpoints, spec.id) if checkpoints is not None else None
         before = 0.0
@@ -140,6 +142,7 @@ def estimate(
     device: str = "auto",
     data_root: str | Path | None = None,
     labels: str | Path | None = None,
+    plain: bool = False,
 ) -> float:
     """The seconds that a run would take here, from a few of its steps.
 
@@ -147,7 +150,7 @@ def estimate(
     ------
     as `run`.
     """
-    with _training(spec, device, False, data_root, labels) as training:
+    with _training(spec, device, False, plain, data_root, labels) as training:
         return training.estimate()
 
 
@@ -156,6 +159,7 @@ def estimates(
     device: str = "auto",
     data_root: str | Path | None = None,
     labels: str | Path | None = None,
+    plain: bool = False,
 ) -> dict[str, float]:
     """As `estimate`, by precision: the spec's own first, then each other that the device is fast at.
 
@@ -167,12 +171,8 @@ def estimates(
 
     device = choose_device(device)
     own = spec.recipe.precision
-    seconds = {own: estimate(spec, device, data_root, labels)}
-    for precision in fast_precisions(device):
-        if precision != own:
-            other = replace(spec, recipe=replace(spec.recipe, precision=precision))
-            seconds[precision] = estimate(other, device, data_root, labels)
-    return seconds
+    wanted = dict.fromkeys([own, *fast_precisions(device)])
+    return {name: estimate(spec.at(name), device, data_root, labels, plain) for name in wanted}
 
 
 @contextmanager
@@ -180,6 +180,7 @@ def _training(
     spec: RunSpec,
     device: str,
     deterministic: bool,
+    plain: bool,
     data_root: str | Path | None,
     labels: str | Path | None,
 ) -> Iterator[Training]:
@@ -223,6 +224,7 @@ def _training(
                 recipe,
                 seed=spec.seed,
                 eager=deterministic,
+                plain=plain,
                 validation=validation_labels(spec, data),
             )
         del data  # the maps of its files, which would count as this process's memory
@@ -285,6 +287,7 @@ def train_command(
     progress: EpochProgress | None = None,
     data_root: str | Path | None = None,
     labels: str | Path | None = None,
+    plain: bool = False,
 ) -> tuple[Record, Path, bool]:
     """One run, kept in the folder `results`; one that was stopped there is gone on with.
 
@@ -317,6 +320,7 @@ def train_command(
             checkpoints=store.checkpoints,
             stop=lambda: request.requested,
             labels=labels,
+            plain=plain,
         )
     file = store.put(record)
     kept.clear()

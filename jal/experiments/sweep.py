@@ -166,7 +166,7 @@ def sweep(
     runner
         makes a run, with the arguments of `run`; at the top level of a module, so that processes find it.
     options
-        more arguments of `run`.
+        more arguments of `run`, such as `plain`.
 
     Raises
     ------

@@ -23,6 +23,7 @@ from jal.errors import InputError, TrainingError
 from jal.losses import Loss
 from jal.models import Classifier, StudentHead
 from jal.training import speed
+from jal.training.agreement import Outcome, difference, tolerance
 from jal.training.augment import augment, draw
 from jal.training.curves import Curves, shares, totals
 from jal.training.data import Data, DeviceData
@@ -30,6 +31,9 @@ from jal.training.optimiser import Optimiser
 from jal.training.recipe import Recipe
 
 Progress = Callable[[int, Mapping[str, float]], None]
+
+COMPARED = 3
+"""Full steps that are taken plain too, before they are trusted to be captured."""
 
 TESTED_AT_A_TIME = 2000
 """Images that fill a GPU."""
@@ -55,6 +59,8 @@ class Training:
         of the batches and their augmentation.
     eager
         neither compile the network nor choose the number of threads: the same bits twice on one machine.
+    plain
+        neither compile the network nor capture steps, on a GPU; elsewhere it changes nothing.
     validation
         noisy labels of the test images, (N_test,): what somebody without clean labels would choose by.
 
@@ -68,6 +74,8 @@ class Training:
         `clean_accuracy`, `memorised` (the wrong label guessed) and `recovered` (the true one). Accuracies in per
         cent. `noise_auroc`: how well the loss tells wrong labels from right ones, as the area under the ROC curve,
         0 to 1. Without wrong labels their quantities are left out. With `validation`, `validation_accuracy`.
+    way
+        how its steps are taken, from the first one on.
     tested
         where there are several test sets: the curve of each one's accuracy.
 
@@ -87,10 +95,12 @@ class Training:
         *,
         seed: int,
         eager: bool = False,
+        plain: bool = False,
         validation: NDArray[np.int64] | None = None,
     ) -> None:
         _check(model, recipe, len(data.train_labels))
-        self.device, self.eager = data.device, eager
+        self.device, self.eager, self.plain = data.device, eager, plain
+        self.way = speed.Way()
         self.tested_at_a_time = TESTED_AT_A_TIME_ON_CPU if self.device.type == "cpu" else TESTED_AT_A_TIME
         self.dtype = torch.float64 if recipe.precision == "float64" else torch.float32
         model.to(self.device, self.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -155,13 +165,38 @@ class Training:
                 progress(self.epoch, quantities)
         return self.curves
 
-    def estimate(self) -> float:
-        """The seconds that the rest of the run takes, by trying; what was tried is undone."""
+    def trial(self, steps: int) -> Outcome:
+        """What the first full batches of an epoch, its partial one, and a test give; they are undone.
+
+        Parameters
+        ----------
+        steps
+            how many full ones, at most.
+        """
+        if not self._take:
+            self._prepare()
+        full = max(self._take)
+        sizes = [full] * min(steps, len(self.order) // full) + [size for size in self._take if size != full]
+        with self._undone():
+            before = self._weights()
+            self.losses.zero_()
+            self.cursor.zero_()
+            for size in sizes:
+                self._take[size]()
+            self.model.eval()
+            self._test()
+            return Outcome(self.losses.clone().cpu(), (self._weights() - before).cpu(), float(self.test[0]))
+
+    def pace(self) -> tuple[float, float]:
+        """The seconds of a step and of a test, by trying; what was tried is undone."""
         if not self._take:
             self._prepare()
         with self._undone():
-            step = self._seconds_of_a_step()
-            test = speed.seconds(self._test, warm_up=0, trials=1)
+            return self._seconds_of_a_step(), speed.seconds(self._test, warm_up=0, trials=1)
+
+    def estimate(self) -> float:
+        """The seconds that the rest of the run takes, by trying; what was tried is undone."""
+        step, test = self.pace()
         left = self.recipe.epochs * self.steps - (self.epoch * self.steps + self.step)
         return left * (step + test / self.steps)
 
@@ -328,21 +363,42 @@ class Training:
         self._test = self._evaluate
         if self.device.type == "cpu":
             speed.keep_memory()
-        if self.eager or self.device.type == "mps":
+        if self.eager:
             return
-        with self._undone():
-            if self.device.type == "cpu":
-                speed.choose_threads(partial(self._rehearse, max(sizes)))
-            else:
+        if self.device.type in speed.CAPTURING:
+            if not self.plain:
                 self._capture()
+        elif self.device.type == "cpu":
+            with self._undone():
+                speed.choose_threads(partial(self._rehearse, max(sizes)))
 
     def _capture(self) -> None:
-        """On a GPU: all as graphs, and the network compiled where it can be."""
+        """On a GPU: all as graphs and the network compiled, as far as that works and gives a plain run's numbers."""
+        plain, expected = (self._take, self._test), self.trial(COMPARED)
+        refused: list[str] = []
+        for compiled in (True, False):
+            reason = self._refusal(compiled, expected)
+            if reason is None:
+                self.way = speed.Way(compiled, True, tuple(refused))
+                break
+            refused.append(reason)
+        else:
+            self._body, (self._take, self._test) = self.model.body, plain
+            self.way = speed.Way(refused=tuple(refused))
+        speed.say(self.way)
+
+    def _refusal(self, compiled: bool, expected: Outcome) -> str | None:
+        """Record all, the network compiled or not, and try it: why it will not do, or None."""
         try:
-            self._record(speed.compiled(self.model.body))
-        except Exception as error:  # whatever a compiler fails with, the network runs without it
-            speed.say_uncompiled(str(error).strip().partition("\n")[0])
-            self._record(self.model.body)
+            with self._undone():
+                self._record(speed.compiled(self.model.body) if compiled else self.model.body)
+            found = difference(self.trial(COMPARED), expected)
+        except Exception as error:  # whatever a compiler or a capture fails with, the run can do without
+            return str(error).strip().partition("\n")[0] or type(error).__name__
+        allowed = tolerance(self.recipe.precision, self.device.type)
+        if found.within(allowed):
+            return None
+        return f"its first steps are not those of a plain run: they differ in {found.beyond(allowed)}"
 
     def _record(self, body: Callable[[Tensor], Tensor]) -> None:
         """The steps, those of full batches with this body of the network, and the test."""
@@ -364,9 +420,16 @@ class Training:
         tensors, meta = self.state()
         before = {name: tensor.clone() for name, tensor in tensors.items()}
         self._begin_epoch()
-        yield
-        self.restore(before, meta)
-        self.failed_at.fill_(-1)
+        try:
+            yield
+        finally:
+            self.restore(before, meta)
+            self.cursor.fill_(self.step * self.recipe.batch_size)
+            self.failed_at.fill_(-1)
+
+    def _weights(self) -> Tensor:
+        """All of the network's, as one row."""
+        return torch.cat([weights.detach().flatten() for weights in self.model.parameters()])
 
     def _places(self) -> dict[str, Tensor]:
         optimiser = {f"optimiser.{name}": value for name, value in self.optimiser.state().items()}

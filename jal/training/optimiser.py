@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from jal.training import speed
 from jal.training.recipe import Recipe
 
 
@@ -21,7 +22,14 @@ class Optimiser:
 
     def __init__(self, parameters: list[nn.Parameter], recipe: Recipe) -> None:
         self._parameters, self._l1, self._clip_norm = parameters, recipe.l1, recipe.clip_norm
-        self._torch = _build(parameters, recipe)
+        device = parameters[0].device
+        captured = device.type in speed.CAPTURING
+        self._torch = _build(parameters, recipe, captured)
+        if captured:
+            # A captured step reads its learning rate from the device; a Python number would be frozen into it. Only
+            # now: torch would wait for the device to see whether it is negative.
+            for group in self._torch.param_groups:
+                group["lr"] = torch.tensor(recipe.learning_rate, device=device)
 
     def set_rate(self, rate: float) -> None:
         """The learning rate from now on."""
@@ -54,18 +62,16 @@ class Optimiser:
         }
 
 
-def _build(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
+def _build(parameters: list[nn.Parameter], recipe: Recipe, captured: bool) -> torch.optim.Optimizer:
     device = parameters[0].device
-    on_gpu = device.type == "cuda"
     options: dict[str, Any] = {
-        # A captured step reads its learning rate from the device; a Python number would be frozen into it.
-        "lr": torch.tensor(recipe.learning_rate, device=device) if on_gpu else recipe.learning_rate,
+        "lr": recipe.learning_rate,
         "weight_decay": recipe.l2,
-        "fused": on_gpu or device.type == "cpu",
+        "fused": captured or device.type == "cpu",
     }
     # What it remembers has a place from the start, at the zeros from which its first step would make it.
     if recipe.optimiser == "adam":
-        adam = torch.optim.Adam(parameters, capturable=on_gpu, **options)
+        adam = torch.optim.Adam(parameters, capturable=captured, **options)
         for parameter in parameters:
             adam.state[parameter] = {
                 "step": torch.zeros((), dtype=torch.float32, device=device),

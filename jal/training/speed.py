@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 
 import torch
@@ -18,7 +19,27 @@ logger = logging.getLogger(__name__)
 WARM_UP = 3
 """Steps before a CUDA graph is captured, as PyTorch's notes on graphs ask for."""
 
+CAPTURING = ("cuda",)
+"""The kinds of devices on which steps are captured."""
+
 _capturing = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a run takes its steps.
+
+    Attributes
+    ----------
+    compiled, captured
+        whether the network of full batches is compiled, and whether steps and test are graphs.
+    refused
+        why that which was tried first would not do, a line each: compiled and captured, then captured alone.
+    """
+
+    compiled: bool = False
+    captured: bool = False
+    refused: tuple[str, ...] = ()
 
 
 @cache
@@ -43,10 +64,24 @@ def compiled(network: nn.Module) -> Callable[..., torch.Tensor]:
     return torch.compile(network, dynamic=False)
 
 
+def say(way: Way) -> None:
+    """Logs what was refused, if anything was, in one line."""
+    if way.captured and way.refused:
+        say_uncompiled(way.refused[0])
+    elif way.refused:
+        say_plain(" / ".join(dict.fromkeys(way.refused)))
+
+
 @cache
 def say_uncompiled(reason: str) -> None:
     """Logs that a network is not compiled, once for each reason."""
     logger.warning("the network runs uncompiled: %s", reason)
+
+
+@cache
+def say_plain(reason: str) -> None:
+    """Logs that a run is neither compiled nor captured, once for each reason."""
+    logger.warning("the run goes on plain, neither compiled nor captured: %s", reason)
 
 
 def choose_threads(step: Callable[[], None]) -> None:
@@ -103,7 +138,11 @@ class Captured:
             torch.cuda.current_stream().wait_stream(stream)
             torch.cuda.synchronize()
             self._graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
+            # The outer one: a capture that fails would leave its own stream the current one.
+            with (
+                torch.cuda.stream(torch.cuda.current_stream()),
+                torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"),
+            ):
                 function()
 
     def __call__(self) -> None:

@@ -16,6 +16,7 @@ from jal.experiments import Store, run, run_missing
 from jal.experiments.device import choose_device, computing
 from jal.experiments.labels import noisy_labels
 from jal.experiments.run import estimate, estimates, train_command
+from jal.training import speed
 
 MODULE = sys.modules["jal.experiments.run"]
 """The module: `jal.experiments.run` is its function."""
@@ -250,7 +251,7 @@ def test_estimates_are_of_the_spec_s_own_precision_first_and_of_those_that_are_f
         spec = short(precision=own)
         assert list(estimates(spec, "cpu")) == order
         assert [one.recipe.precision for one in asked] == order and asked[0] == spec
-        assert {replace(one, recipe=spec.recipe) for one in asked} == {spec}
+        assert {one.at(own) for one in asked} == {spec}
 
 
 def test_a_precision_that_the_device_lacks_is_refused_before_data_is_loaded(short, monkeypatch):
@@ -260,3 +261,28 @@ def test_a_precision_that_the_device_lacks_is_refused_before_data_is_loaded(shor
     for make in (run, estimate):
         with pytest.raises(InputError, match="'float64' is not to be had on mps: take float32 or bfloat16"):
             make(short(precision="float64"), "mps")
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_plain_reaches_the_training_and_leaves_the_run_as_it_is(short, monkeypatch, plain):
+    """Where steps are captured; the stand-in for a graph counts how often it is made."""
+    made = []
+
+    class Replayed:
+        def __init__(self, function, before=lambda: None):
+            made.append(function)
+            self.function = function
+
+        def __call__(self):
+            self.function()
+
+    monkeypatch.setattr(speed, "CAPTURING", ("cpu",))
+    monkeypatch.setattr(speed, "compiled", lambda body: lambda images: body(images))
+    monkeypatch.setattr(speed, "Captured", Replayed)
+    spec = short()
+    found = run(spec, plain=plain)
+    assert bool(made) == (not plain)
+    assert found.id == spec.id and result(found) == result(run(spec, plain=not plain))
+    made.clear()
+    estimate(spec, plain=plain)
+    assert bool(made) == (not plain)

@@ -303,6 +303,14 @@ def test_impossible_numbers_are_refused(fake, specs_of):
             fake.sweep(specs_of([1]), **options)
 
 
+@pytest.mark.parametrize("threads", [True, False])
+def test_plain_reaches_each_worker(fake, specs_of, threads):
+    assert fake.sweep(specs_of([1, 2]), jobs=2, threads=threads, plain=True).exit_code == 0
+    seen = [file.name.split()[1:] for file in fake.folder.glob("plain *")]
+    assert sorted(seed for seed, _ in seen) == ["1", "2"]
+    assert all((int(process) == os.getpid()) == threads for _, process in seen)
+
+
 def test_a_real_sweep_gives_the_same_bits_as_a_run(record, tmp_path):
     specs = [record.spec, replace(record.spec, seed=124)]
     store = Store(tmp_path)

@@ -36,7 +36,9 @@ GIVEN = np.where(np.arange(100) % 3 == 0, (DATA.train_labels + 1) % 10, DATA.tra
 
 
 def small(loss="CE", **change):
-    return replace(recipe("digits", loss), epochs=3, batch_size=32, precision="float64", **change)
+    return replace(
+        recipe("digits", loss), **{"epochs": 3, "batch_size": 32, "precision": "float64", **change}
+    )
 
 
 def network(seed=5):
@@ -302,6 +304,152 @@ def test_a_network_that_cannot_be_compiled_runs_without(captured, monkeypatch, c
     expected = train(network(), criterion(), DATA, GIVEN, small(), seed=1, eager=True)
     assert captured() == captured() == expected
     assert complaints(caplog) == ["the network runs uncompiled: Failed to find a C compiler."]
+
+
+class Disturbed(Replayed):
+    """A graph that reads a wrong place: each step is taken with twice the learning rate, as if it were frozen."""
+
+    def __call__(self):
+        taken = getattr(self.function, "func", self.function)
+        training = taken.__self__
+        (group,) = training.optimiser._torch.param_groups
+        group["lr"] *= 2
+        super().__call__()
+        group["lr"] /= 2
+
+
+class Stale(Replayed):
+    """A graph that takes its first batch for ever."""
+
+    def __call__(self):
+        taken = getattr(self.function, "func", self.function)
+        taken.__self__.cursor.zero_()
+        super().__call__()
+
+
+class Nothing(Replayed):
+    """A graph that was recorded on another stream: it is empty."""
+
+    def __call__(self):
+        pass
+
+
+class Refused:
+    """As torch.cuda.graph, which changes the state before it fails."""
+
+    def __init__(self, function, before=lambda: None):
+        before()
+        function()
+        raise RuntimeError("CUDA error: operation not permitted when stream is capturing\nSearch for ...")
+
+
+class RefusedOnlyWhenCompiled(Replayed):
+    def __init__(self, function, before=lambda: None):
+        super().__init__(function, before)
+        training = getattr(function, "func", function).__self__
+        if training._body is not training.model.body:
+            raise RuntimeError("no compiled kernels in a graph")
+
+
+ADAM = {"optimiser": "adam", "momentum": 0.0, "nesterov": False}
+
+
+@pytest.fixture
+def on_a_card(monkeypatch, caplog):
+    """Trains as on a GPU, with a stand-in for graphs: the training, done, and what it said."""
+    monkeypatch.setattr(speed, "CAPTURING", ("cpu",))
+    monkeypatch.setattr(speed, "compiled", lambda body: lambda images: body(images))
+    for said in (speed.say_uncompiled, speed.say_plain):
+        said.cache_clear()
+
+    def trained(graph, plain=False, **change):
+        caplog.clear()
+        monkeypatch.setattr(speed, "Captured", graph)
+        training = Training(
+            network(), criterion(), DeviceData.of(DATA), GIVEN, small(**change), seed=1, plain=plain
+        )
+        training.run()
+        return training, complaints(caplog)
+
+    return trained
+
+
+def same(one, other):
+    """Whether two trainings ended with the same bits."""
+    there, here = one.state(), other.state()
+    return there[1] == here[1] and all(torch.equal(there[0][name], here[0][name]) for name in here[0])
+
+
+@pytest.mark.parametrize("change", [{}, ADAM])
+def test_steps_that_agree_with_plain_ones_are_captured(on_a_card, change):
+    plain, said = on_a_card(Replayed, plain=True, **change)
+    assert (plain.way, said) == (speed.Way(), [])
+    fast, said = on_a_card(Replayed, **change)
+    assert (fast.way, said) == (speed.Way(compiled=True, captured=True), [])
+    assert isinstance(fast._test, Replayed) and same(fast, plain)
+
+
+@pytest.mark.parametrize("graph", [Disturbed, Stale, Nothing])
+@pytest.mark.parametrize("precision", ["float64", "float32", "bfloat16"])
+@pytest.mark.parametrize("change", [{}, ADAM])
+def test_a_graph_with_other_numbers_is_not_used(on_a_card, graph, precision, change):
+    plain, _ = on_a_card(Replayed, plain=True, **{**change, "precision": precision})
+    saved, (said,) = on_a_card(graph, **{**change, "precision": precision})
+    assert not saved.way.captured and len(saved.way.refused) == 2
+    assert said.startswith(
+        "the run goes on plain, neither compiled nor captured: its first steps are not those"
+    )
+    assert "\n" not in said
+    assert same(saved, plain)
+
+
+def test_a_capture_that_fails_is_gone_without(on_a_card):
+    plain, _ = on_a_card(Replayed, plain=True)
+    reason = "CUDA error: operation not permitted when stream is capturing"
+    for said in ([f"the run goes on plain, neither compiled nor captured: {reason}"], []):
+        saved, heard = on_a_card(Refused)
+        assert heard == said
+        assert saved.way == speed.Way(refused=(reason, reason))
+        assert same(saved, plain)
+
+
+def test_what_cannot_be_captured_compiled_is_captured_without(on_a_card):
+    plain, _ = on_a_card(Replayed, plain=True)
+    saved, said = on_a_card(RefusedOnlyWhenCompiled)
+    assert said == ["the network runs uncompiled: no compiled kernels in a graph"]
+    assert saved.way == speed.Way(captured=True, refused=("no compiled kernels in a graph",))
+    assert saved._body == saved.model.body and same(saved, plain)
+
+
+def test_what_was_tried_leaves_no_trace():
+    training = Training(network(), criterion(), DeviceData.of(DATA), GIVEN, small(), seed=1, eager=True)
+    kept = []
+
+    def between(run):
+        kept.append(len(kept))
+        if len(kept) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        training.run(between=between)
+    tensors, meta = training.state()
+    before = {name: tensor.clone() for name, tensor in tensors.items()} | {"cursor": training.cursor.clone()}
+    first, second = training.trial(3), training.trial(3)
+    assert first.losses.count_nonzero() == 100 and first.moved.count_nonzero() and first.test > 0
+    assert torch.equal(first.losses, second.losses) and torch.equal(first.moved, second.moved)
+    assert first.test == second.test
+    after = training.state()[0] | {"cursor": training.cursor}
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert training.state()[1] == meta
+
+
+def test_an_error_while_something_is_tried_leaves_no_trace():
+    training = Training(network(), criterion(), DeviceData.of(DATA), GIVEN, small(), seed=1, eager=True)
+    before = {name: tensor.clone() for name, tensor in training.state()[0].items()}
+    with pytest.raises(ZeroDivisionError), training._undone():
+        training._step(32)
+        raise ZeroDivisionError
+    assert all(torch.equal(before[name], tensor) for name, tensor in training.state()[0].items())
 
 
 @pytest.mark.slow
