@@ -6,6 +6,7 @@ Random images in CIFAR-10's shape and its recipe, so that no dataset is needed.
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import shutil
 import sys
@@ -116,9 +117,9 @@ class Machine:
         return all(isinstance(found, Measured) and found.agrees for found in self.measured.values())
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON data: the attributes, and `agrees`."""
+        """As JSON data: the attributes, and `agrees`; null for a number that is not finite."""
         measured = {
-            name: {"error": found} if isinstance(found, str) else dataclasses.asdict(found)
+            name: {"error": found} if isinstance(found, str) else _finite(dataclasses.asdict(found))
             for name, found in self.measured.items()
         }
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
@@ -274,6 +275,12 @@ def _no_compiler(kind: str) -> str:
     found = os.environ.get("CXX") or next(filter(shutil.which, ("c++", "g++", "clang++")), None)
     here = f"a C++ compiler is here, {found}" if found else "there is no C++ compiler either"
     return f"not used: it does not pay on this device ({here})"
+
+
+def _finite(values: dict[str, Any]) -> dict[str, Any]:
+    """Without what JSON has no numbers for."""
+    lost = [name for name, value in values.items() if isinstance(value, float) and not math.isfinite(value)]
+    return values | dict.fromkeys(lost)
 
 
 def _gib(size: float | None) -> str:

@@ -67,6 +67,19 @@ def test_a_device_that_computes_wrongly_is_told(jal_check, monkeypatch):
     assert "5 steps DIFFER FROM the processor's" in out and "NOT ALL AGREES" in out
 
 
+def test_what_is_not_finite_is_null_in_json(jal_check, monkeypatch):
+    trial = Training.trial
+
+    def broken(self, steps):
+        found = trial(self, steps)
+        return found if self.eager else found._replace(test=float("nan"))
+
+    monkeypatch.setattr(Training, "trial", broken)
+    code, out = jal_check("--json")
+    assert code == 1 and "NaN" not in out
+    assert json.loads(out)["measured"]["float32"]["losses"] is None
+
+
 def test_a_precision_that_fails_is_told(jal_check, monkeypatch):
     trial = Training.trial
 
