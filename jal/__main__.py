@@ -17,6 +17,7 @@ EXTRA_OF = {
     "distributed": "cluster",
     "dask": "cluster",
     "dask_jobqueue": "cluster",
+    "cryptography": "cluster",
     "papermill": "book",
     "nbformat": "book",
     "nbclient": "book",

@@ -114,7 +114,7 @@ def run_notebooks(
             pool: Executor = ThreadPoolExecutor(workers)
             execute = partial(execute, tell=tell)
         else:
-            cluster = connect(scheduler, len(sources), folder / ".slurm")
+            cluster = connect(scheduler, len(sources), folder / ".slurm", tell)
             at_the_end.callback(cluster.close)
             pool = cluster.executor()
             tell(f"{len(sources)} notebooks go to {scheduler}")
