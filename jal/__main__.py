@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from jal.errors import JalError
+from jal.errors import JalError, printable
 
 EXTRA_OF = {
     "typer": "train",
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse(message: str, code: int = 2) -> int:
-    print(f"jal: {message}", file=sys.stderr)
+    print(f"jal: {printable(message)}", file=sys.stderr)
     return code
 
 

@@ -28,7 +28,7 @@ from jal.cli.options import (
     named_values,
     noise_and_variant,
 )
-from jal.cli.show import epochs_shown, logged, plan_text
+from jal.cli.show import epochs_shown, logged, plan_text, say
 from jal.errors import unknown
 
 
@@ -105,7 +105,7 @@ def train(
             report = report_of(spec, training_data(spec, data_root), data_root, labels)
             plan["labels"] = report.to_dict()
             text += f"\n{report}"
-        typer.echo(json.dumps(plan) if as_json else text)
+        say(json.dumps(plan) if as_json else text)
         return
     values = ", ".join(f"{name}={value:g}" for name, value in spec.loss.parameters.items())
     title = f"{spec.loss.name} ({values})" if values else spec.loss.name
@@ -116,10 +116,10 @@ def train(
         spec, results, device, deterministic, again, progress, data_root, labels
     )
     if as_json:
-        typer.echo(file.read_text(), nl=False)
+        say(file.read_text(), nl=False)
         return
-    typer.echo(f"test accuracy {record.accuracy:.2f} % after the last of {spec.recipe.epochs} epochs")
-    typer.echo(f"{file}{'' if fresh else ' (there already; --again runs it anew)'}")
+    say(f"test accuracy {record.accuracy:.2f} % after the last of {spec.recipe.epochs} epochs")
+    say(f"{file}{'' if fresh else ' (there already; --again runs it anew)'}")
 
 
 def sweep(
@@ -162,7 +162,7 @@ def sweep(
         retry=retry,
         data_root=data_root,
     )
-    typer.echo(json.dumps(done.to_dict()) if as_json else str(done))
+    say(json.dumps(done.to_dict()) if as_json else str(done))
     return done.exit_code
 
 
@@ -180,4 +180,4 @@ def status(
     from jal.experiments.store import Store
 
     found = status_of(grids.get(grid, settings, profile), [Store(results)], integers("seeds", seeds))
-    typer.echo(found.to_json() if as_json else str(found), nl=not as_json)
+    say(found.to_json() if as_json else str(found), nl=not as_json)
