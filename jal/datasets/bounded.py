@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
+import zlib
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
@@ -11,6 +13,9 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 from jal.datasets.verified import AGAIN
 from jal.errors import InputError
+
+_PACKED = 15
+"""The kind of a part of a MATLAB file that holds another one, compressed."""
 
 
 def find(root: str | Path | None, places: Iterable[str]) -> Path | None:
@@ -44,6 +49,34 @@ def read(path: Path, limit: int) -> bytes:
     if len(content) > limit:
         raise InputError(f"{path} has more than {limit} bytes: it is not the released file, {AGAIN}")
     return content
+
+
+def inflated(content: bytes, limit: int, path: Path) -> bytes:
+    """A MATLAB file of version 5 whose parts are unpacked, so that whoever reads it has nothing to unpack.
+
+    Anything else is given back as it is: the older and newer versions are not packed this way.
+
+    Raises
+    ------
+    InputError
+        names `path`: for parts that would unpack to more than `limit` bytes, all together.
+    """
+    order = {b"IM": "<", b"MI": ">"}.get(content[126:128])
+    if order is None:
+        return content
+    parts, place = [content[:128]], 128
+    while place + 8 <= len(content):
+        kind, size = struct.unpack_from(f"{order}II", content, place)
+        end = place + 8 + size
+        if kind == _PACKED:
+            parts.append(zlib.decompressobj().decompress(content[place + 8 : end], limit + 1))
+        else:
+            parts.append(content[place:end])
+        limit -= len(parts[-1])
+        if limit < 0:
+            raise InputError(f"{path} would unpack to too many bytes: it is not the released file, {AGAIN}")
+        place = end
+    return b"".join(parts)
 
 
 def member(content: bytes, ending: str, limit: int, path: Path) -> bytes:

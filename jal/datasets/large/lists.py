@@ -25,6 +25,7 @@ _WEB_CLASSES = 1000
 _LONGEST_PATH = 1024
 _LEADS_OUT = re.compile(rb"[/\\]|[A-Za-z]:|(.*[/\\])?\.\.([/\\]|$)", re.DOTALL)
 _LARGEST_LIST = 2**30
+_LARGEST_KIT = 2**26
 _ELSEWHERE = (
     "extract {} there, or set JAL_DATA or --data-root to the dataset's own folder, or to the one above a folder "
     "of its name"
@@ -210,7 +211,8 @@ def _kit_synsets(file: Path) -> dict[int, bytes]:
             f"{file} needs scipy, which is not installed: pip install scipy, or give LOC_val_solution.csv or val.txt"
         ) from None
     try:
-        synsets = loadmat(BytesIO(bounded.read(file, 2**26)), squeeze_me=True)["synsets"]
+        content = bounded.inflated(bounded.read(file, _LARGEST_KIT), _LARGEST_KIT, file)
+        synsets = loadmat(BytesIO(content), squeeze_me=True)["synsets"]
         pairs = zip(synsets["ILSVRC2012_ID"], synsets["WNID"], strict=True)
         return {int(number): str(synset).encode() for number, synset in pairs}
     except InputError:

@@ -198,14 +198,14 @@ class TestIlsvrc12:
         assert found(listing) == [("bad line", "LOC_val_solution.csv:5")]
         assert listing.base == ilsvrc12 / "ILSVRC/Data/CLS-LOC/val"
 
-    def kit(self, folder, synsets):
+    def kit(self, folder, synsets, packed=False, **more):
         """The development kit's meta.mat: its numbers are not the order of the synset ids."""
         savemat = pytest.importorskip("scipy.io").savemat
         table = np.zeros(len(synsets), [("ILSVRC2012_ID", object), ("WNID", object), ("words", object)])
         for row, (number, synset) in enumerate(synsets):
             table[row] = (float(number), synset, "words")
         folder.mkdir(parents=True, exist_ok=True)
-        savemat(folder / "meta.mat", {"synsets": table})
+        savemat(folder / "meta.mat", {"synsets": table} | more, do_compression=packed)
 
     @pytest.mark.parametrize("place", ["ILSVRC2012_devkit_t12/data", "."])
     def test_the_development_kit(self, root, ilsvrc12, put, place):
@@ -226,6 +226,21 @@ class TestIlsvrc12:
         for content in (b"", b"MATLAB 5.0 MAT-file", bytes(400)):
             put(ilsvrc12 / "meta.mat", content)
             refuse("ilsvrc12", "val", root, "is not the kit's meta.mat")
+
+    @pytest.mark.parametrize("packed", [True, False])
+    def test_the_kit_is_unpacked_within_a_bound(self, root, ilsvrc12, put, monkeypatch, packed):
+        self.flat(ilsvrc12, put)
+        self.kit(ilsvrc12, [(1, "n01440764"), (2, "n02119789")], packed)
+        put(ilsvrc12 / "ILSVRC2012_validation_ground_truth.txt", "1\n")
+        assert rows(lists.read("ilsvrc12", "val", root)) == [("ILSVRC2012_val_00000001.JPEG", 0)]
+        monkeypatch.setattr(lists, "_LARGEST_KIT", 2**16)
+        self.kit(ilsvrc12, [(1, "n01440764"), (2, "n02119789")], packed, more=np.zeros(2**14))
+        refuse(
+            "ilsvrc12",
+            "val",
+            root,
+            "would unpack to too many bytes" if packed else "has more than 65536 bytes",
+        )
 
     def test_the_kit_without_scipy_says_what_else_would_do(self, root, ilsvrc12, put, monkeypatch):
         self.flat(ilsvrc12, put)
