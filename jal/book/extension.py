@@ -16,7 +16,6 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 from jal.book import status
 from jal.book.fingerprint import fingerprint
 
-
 POLICY = "; ".join(
     (
         # From the book alone, on a server or on the disk, where browsers differ on what 'self' is.
