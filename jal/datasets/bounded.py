@@ -6,7 +6,7 @@ import os
 import stat
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
@@ -14,6 +14,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 from jal.datasets.verified import AGAIN
 from jal.errors import InputError
 
+LONGEST_LINE = 2**16
 _PACKED = 15
 """The kind of a part of a MATLAB file that holds another one, compressed."""
 
@@ -49,6 +50,34 @@ def read(path: Path, limit: int) -> bytes:
     if len(content) > limit:
         raise InputError(f"{path} has more than {limit} bytes: it is not the released file, {AGAIN}")
     return content
+
+
+def lines(path: Path, limit: int) -> Iterator[bytes]:
+    """The lines of a file one by one, stripped, whichever system's line ends; the file is never held whole.
+
+    Raises
+    ------
+    InputError
+        as `read`, and for a line of more than `LONGEST_LINE` bytes.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise InputError(f"{path} is not a file: put the file itself there, or name another folder")
+        total = 0
+        # In Latin-1 a byte is a letter, so that the text reader finds the ends of lines and changes nothing.
+        with path.open(encoding="latin-1") as file:
+            while line := file.readline(LONGEST_LINE):
+                total += len(line)
+                if total > limit or (len(line) == LONGEST_LINE and not line.endswith("\n")):
+                    raise InputError(
+                        f"{path} has more than {limit} bytes, or a line of {LONGEST_LINE}: "
+                        f"it is not the released file, {AGAIN}"
+                    )
+                yield line.encode("latin-1").strip()
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror or error}): see to it, or {AGAIN}"
+        ) from None
 
 
 def inflated(content: bytes, limit: int, path: Path) -> bytes:

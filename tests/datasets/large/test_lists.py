@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,20 @@ class TestWebVision:
             ]
         )
         assert listing.count == 16
+
+    def test_a_long_list_takes_little_memory(self, root, webvision):
+        """Of a thousand classes the first fifty are held, and the file of 29 MB never whole."""
+        with (webvision / "info/train_filelist_google.txt").open("w") as file:
+            for number in range(400_000):
+                file.write(
+                    f"google/q0001/some_rather_long_name_for_an_image_{number:09d}.jpg {number % 1000}\n"
+                )
+        tracemalloc.start()
+        try:
+            assert lists.read("webvision", "train", root).count == 20_000
+            assert tracemalloc.get_traced_memory()[1] < 12 * 2**20
+        finally:
+            tracemalloc.stop()
 
     def test_a_line_that_is_there_twice_counts_twice_and_is_told(self, root, webvision, put):
         put(webvision / "info/train_filelist_google.txt", "google/a.jpg 0\ngoogle/a.jpg 0\n")
