@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from jal.errors import JalError
+from jal.errors import JalError, printable
 
 EXTRA_OF = {
     "typer": "train",
@@ -17,6 +17,7 @@ EXTRA_OF = {
     "distributed": "cluster",
     "dask": "cluster",
     "dask_jobqueue": "cluster",
+    "cryptography": "cluster",
     "papermill": "book",
     "nbformat": "book",
     "nbclient": "book",
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse(message: str, code: int = 2) -> int:
-    print(f"jal: {message}", file=sys.stderr)
+    print(f"jal: {printable(message)}", file=sys.stderr)
     return code
 
 

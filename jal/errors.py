@@ -28,6 +28,15 @@ class Stopped(JalError, RuntimeError):
     exit_code = 75
 
 
+def printable(text: str) -> str:
+    """Text as a terminal may have it, line by line: what would steer it, or reorder what it shows, as its code.
+
+    Names, reasons and machines come out of files that others may have written.
+    """
+    # In the form that JSON has too, as a document may be what is printed.
+    return "".join(each if each.isprintable() or each in "\n\t" else f"\\u{ord(each):04x}" for each in text)
+
+
 def unknown(thing: str, value: object, known: Iterable[str]) -> InputError:
     """The error for a name that is not in a list: the nearest name if one is near, and the whole list."""
     names = sorted(known)

@@ -14,7 +14,7 @@ import sys
 import time
 import tomllib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
@@ -34,6 +34,15 @@ UNHEARD = 30.0
 QUIET = {"distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "1s"}
 """dask's settings with which its processes take little of a core. By its defaults they sample the stacks of what runs,
 which can freeze Python 3.11 before 3.11.9 (python/cpython#106883)."""
+
+NO_PAGE = "127.0.0.1:0"
+"""Where dask's processes serve what they measure over HTTP, which nobody has to log in to: to their machine alone."""
+
+OPEN = (
+    "{}: without TLS, whoever reaches this port runs code in its workers; use a network that you trust, or tls:// "
+    "with certificates"
+)
+"""What is said of a scheduler at tcp://."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,8 @@ class Profile:
     setup
         shell lines that come before the workers, such as "module load cuda".
     interface
-        the network interface by which workers and scheduler reach each other, such as "ib0".
+        the network interface by which workers and scheduler reach each other, such as "ib0". If left out, the
+        scheduler listens at this machine's address in the outer network alone.
     python
         the workers' interpreter; this one if left out.
     """
@@ -182,8 +192,11 @@ class Cluster:
             self._slurm.close()
 
 
-def connect(where: str, work: int, logs: Path) -> Cluster:
+def connect(where: str, work: int, logs: Path, tell: Callable[[str], None] = lambda _: None) -> Cluster:
     """A connection to workers on other machines.
+
+    dask runs the code that it is sent. Slurm's jobs and their scheduler speak TLS with a certificate of their own,
+    made for this connection: who does not have its key is refused.
 
     Parameters
     ----------
@@ -193,7 +206,9 @@ def connect(where: str, work: int, logs: Path) -> Cluster:
     work
         how many things there are to do at most: no more jobs than that asks for.
     logs
-        the folder for what jobs print.
+        the folder for what jobs print, and for the key of their certificate, which their user alone can read.
+    tell
+        is given a line where the connection is open to others.
 
     Raises
     ------
@@ -234,6 +249,8 @@ def connect(where: str, work: int, logs: Path) -> Cluster:
                 f"no scheduler answers at {where} ({reason}): start one with `dask scheduler`, "
                 "and name the address that it prints"
             ) from None
+    if scheme == "tcp":
+        tell(OPEN.format(where))
     return Cluster(where, client, slurm)
 
 
@@ -272,11 +289,18 @@ class _Slurm:
                 )
         try:
             from dask_jobqueue import SLURMCluster
+            from distributed import Security
+            from distributed.utils import get_ip
+
+            security = Security.temporary()
         except ImportError:
             raise InputError(
-                "slurm needs dask-jobqueue, which is not installed: pip install 'jal-losses[cluster]'"
+                "slurm needs dask-jobqueue and cryptography, and one is not installed: "
+                "pip install 'jal-losses[cluster]'"
             ) from None
         files.make_folder(logs)
+        # Without an interface dask would listen at all of them; this is the address that it gives the workers.
+        listening = {} if profile.interface else {"host": get_ip()}
         self._jobs = max(1, min(profile.jobs, math.ceil(work / profile.processes)))
         gpus = [f"--gres=gpu:{profile.gpus}"] if profile.gpus else []
         try:
@@ -291,10 +315,15 @@ class _Slurm:
                 python=profile.python,
                 job_extra_directives=[*gpus, *profile.directives],
                 job_script_prologue=[*map(_export, QUIET.items()), *profile.setup],
-                worker_extra_args=["--resources", "GPU=1"] if profile.gpus else [],
+                worker_extra_args=[
+                    *("--no-dashboard", "--dashboard-address", NO_PAGE),
+                    *(("--resources", "GPU=1") if profile.gpus else ()),
+                ],
                 log_directory=str(logs),
                 job_name="jal",
-                scheduler_options={"dashboard_address": ":0"},
+                security=security,
+                shared_temp_directory=str(logs.absolute()),
+                scheduler_options={"dashboard": False, "dashboard_address": NO_PAGE, **listening},
             )
         except (ValueError, OSError, RuntimeError) as error:
             raise InputError(f"Slurm's workers cannot be set up: {str(error).splitlines()[0]}") from None

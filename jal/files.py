@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 import uuid
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from jal.errors import InputError
@@ -47,6 +49,45 @@ def make_folder(folder: Path) -> None:
     with suppress(FileNotFoundError):
         folder.mkdir(parents=True, exist_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
+
+
+def is_ours(path: Path) -> bool:
+    """Whether nobody but this user, and root, can have written what is at a path.
+
+    It and the folders above it belong to one of the two, and others can write neither; in a folder such as /tmp, whose
+    files only their owners may replace, others may write. Where a system knows no owners, everything is.
+
+    Raises
+    ------
+    OSError
+        if it is not there.
+    """
+    if not hasattr(os, "geteuid"):
+        return True
+    path = path.resolve(strict=True)
+    return all(_only_ours(each.stat()) for each in (path, *path.parents))
+
+
+def _only_ours(status: os.stat_result) -> bool:
+    if status.st_uid not in (0, os.geteuid()):
+        return False
+    if stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX:
+        return True
+    others = stat.S_IWOTH if _is_private(status.st_gid) else stat.S_IWOTH | stat.S_IWGRP
+    return not status.st_mode & others
+
+
+@cache
+def _is_private(group: int) -> bool:
+    """Whether this user is all of a group: where a user has one, what they write may be the group's to write too."""
+    import grp
+    import pwd
+
+    try:
+        user, found = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
+    except KeyError:
+        return False
+    return found.gr_gid == user.pw_gid and found.gr_name == user.pw_name and {*found.gr_mem} <= {user.pw_name}
 
 
 def unwritable(folder: Path, error: OSError) -> InputError:

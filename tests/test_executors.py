@@ -3,8 +3,11 @@
 import os
 import shutil
 import socket
+import stat
 import sys
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -28,6 +31,7 @@ def profile(tmp_path):
 @pytest.fixture
 def slurm_commands(tmp_path, monkeypatch):
     """Commands of Slurm's names that do nothing; sbatch ends with what the test says."""
+    pytest.importorskip("cryptography")
 
     def write(sbatch="exit 0", squeue="exit 0"):
         for name, script in {"sbatch": sbatch, "squeue": squeue, "scancel": "exit 0"}.items():
@@ -173,6 +177,89 @@ def test_what_slurm_is_asked_for(profile, slurm_commands, tmp_path):
     ):
         assert sent.count(line) == 2, line
     assert Path(tmp_path / "logs").is_dir()
+
+
+@pytest.fixture
+def on_slurm(profile, slurm_commands, tmp_path, monkeypatch):
+    """A connection to workers of a profile, and the folder of their logs; sbatch starts a job's script here."""
+    monkeypatch.setattr(executors, "TIMEOUT", 2.0)
+    slurm_commands(sbatch=f'[ -f "$1" ] && {{ sh "$1" >{tmp_path}/job 2>&1 & }}; echo Submitted batch job 7')
+    least = 'jobs = 1\ncores = 1\nmemory = "1GB"\nwalltime = "00:10:00"\ninterface = "lo"\n'
+    with closing(connect(f"slurm:{profile(least)}", 1, tmp_path / "logs")) as cluster:
+        yield cluster, tmp_path / "logs"
+
+
+def test_slurms_workers_come_with_their_certificate_and_nobody_without(on_slurm, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    cluster, logs = on_slurm
+    assert cluster.executor().submit(sum, (1, 2)).result(timeout=60) == 3
+    keys = [file for file in logs.iterdir() if file.name.startswith(".")]
+    assert keys and all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in keys)
+
+    address = cluster.client.scheduler.address
+    assert urlsplit(address).scheme == "tls" and urlsplit(address).hostname == "127.0.0.1"
+    for without in (address, address.replace("tls:", "tcp:")):
+        with pytest.raises(InputError, match=f"no scheduler answers at {without}"):
+            connect(without, 1, tmp_path)
+    (worker,) = cluster.workers()
+    for of in (address, worker):
+        with pytest.raises((OSError, TimeoutError)):
+            distributed.Client(of, security=distributed.Security.temporary(), timeout=1, set_as_default=False)
+
+
+def test_slurms_workers_serve_no_page_beyond_their_machine(on_slurm):
+    cluster, _ = on_slurm
+
+    def pages(server=None):
+        from distributed import get_worker
+
+        sockets = (server or get_worker()).http_server._sockets.values()
+        return {each.getsockname()[0] for each in sockets}
+
+    assert cluster.executor().submit(pages).result(timeout=60) == {"127.0.0.1"}
+    assert pages(cluster._slurm.cluster.scheduler) == {"127.0.0.1"}
+
+
+def test_without_an_interface_the_scheduler_listens_at_one_address(profile, slurm_commands, tmp_path):
+    slurm_commands(sbatch="echo Submitted batch job 7")
+    with closing(connect(f"slurm:{profile(LEAST)}", 1, tmp_path / "logs")) as cluster:
+        (listener,) = cluster._slurm.cluster.scheduler.listeners
+        assert urlsplit(listener.listen_address).hostname not in ("0.0.0.0", "::", "")
+
+
+def test_slurm_without_the_package_that_makes_certificates(profile, slurm_commands, monkeypatch, tmp_path):
+    slurm_commands()
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(
+        InputError, match=r"cryptography, .* not installed: pip install 'jal-losses\[cluster\]'"
+    ):
+        connect(f"slurm:{profile(LEAST)}", 1, tmp_path / "logs")
+
+
+def test_who_has_the_certificate_of_a_scheduler_at_tls_is_let_in(tmp_path):
+    pytest.importorskip("cryptography")
+    dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
+    security, lines = distributed.Security.temporary(), []
+    certificate, key = security.tls_client_cert, security.tls_client_key
+    mine = {"tls.ca-file": certificate, "tls.client.cert": certificate, "tls.client.key": key}
+    with (
+        dask.config.set(executors.QUIET),
+        distributed.LocalCluster(
+            n_workers=0, processes=False, security=security, dashboard_address="127.0.0.1:0"
+        ) as cluster,
+        dask.config.set({f"distributed.comm.{name}": value for name, value in mine.items()}),
+    ):
+        address = cluster.scheduler_address
+        assert address.startswith("tls://")
+        connect(address, 1, tmp_path, lines.append).close()
+    assert lines == []
+
+
+def test_an_open_scheduler_is_said_to_be_open_once(local_cluster, tmp_path):
+    lines = []
+    connect(local_cluster, 1, tmp_path, lines.append).close()
+    (line,) = lines
+    assert line.startswith(f"{local_cluster}: without TLS") and "tls://" in line
 
 
 @pytest.mark.parametrize(

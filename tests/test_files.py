@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -98,3 +99,45 @@ def test_a_folder_is_made_though_its_parent_vanishes(tmp_path, monkeypatch):
 def test_a_path_without_a_name_is_refused():
     with pytest.raises(InputError, match="which is a folder: name a file"):
         files.write(Path(), "x")
+
+
+@pytest.mark.parametrize(
+    ("owner", "mode", "ours"),
+    [
+        ("us", 0o100600, True),
+        ("root", 0o100644, True),
+        ("others", 0o100600, False),
+        ("us", 0o100602, False),
+        ("us", 0o100620, False),
+        ("us", 0o040755, True),
+        ("root", 0o041777, True),
+        ("others", 0o041777, False),
+        ("us", 0o101777, False),
+    ],
+)
+def test_what_others_can_write_is_not_ours(owner, mode, ours):
+    number = {"us": os.geteuid(), "root": 0, "others": os.geteuid() + 1}[owner]
+    nobodys = 2**31 - 2
+    assert files._only_ours(os.stat_result((mode, 1, 1, 1, number, nobodys, 0, 0, 0, 0))) is ours
+
+
+def test_a_file_is_ours_if_the_folders_above_it_are(tmp_path):
+    file = tmp_path / "a" / "b" / "file"
+    files.write(file, "x")
+    (tmp_path / "link").symlink_to(file)
+    assert files.is_ours(file) and files.is_ours(tmp_path / "link")
+    (tmp_path / "a").chmod(0o707)
+    assert not files.is_ours(file) and not files.is_ours(tmp_path / "link")
+    with pytest.raises(OSError):
+        files.is_ours(tmp_path / "absent")
+
+
+def test_a_group_of_this_user_alone_is_no_other(monkeypatch):
+    grp, pwd = pytest.importorskip("grp"), pytest.importorskip("pwd")
+    group = SimpleNamespace(gr_gid=7, gr_name="me", gr_mem=[])
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: SimpleNamespace(pw_gid=7, pw_name="me"))
+    monkeypatch.setattr(grp, "getgrgid", lambda _: group)
+    assert files._is_private.__wrapped__(7)
+    for other in ({"gr_mem": ["you"]}, {"gr_name": "users"}, {"gr_gid": 8}):
+        monkeypatch.setattr(grp, "getgrgid", lambda _, o=other: SimpleNamespace(**(vars(group) | o)))
+        assert not files._is_private.__wrapped__(7)

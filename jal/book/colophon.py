@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
 from jal.experiments.provenance import commit_in_words
+from jal.reporting.wording import code, plain
 
 KEY = "jal"
 """Where an executed notebook's metadata holds what papermill does not note: the profile and the environment."""
@@ -74,17 +76,16 @@ def sign(notebook: NotebookNode, name: str, repository: str, printed: bool) -> N
     done = made(notebook)
     if done is None:
         return
-    parameters = [
-        f"`` {name} = {' '.join(value.split())} ``" for name, value in _parameters(notebook).items()
-    ]
+    parameters = [code(f"{name} = {value}") for name, value in _parameters(notebook).items()]
     about = done.environment
+    commit = plain(done.commit)
     linked = repository and not about["dirty"]
     entries = {
         "Parameters": ", ".join(parameters),
         "Executed": f"{done.began.day} {done.began:%B %Y} at the profile {done.profile}, "
-        f"in {done.seconds:.1f} seconds, on {about['device']} ({about['processor']})",
-        "With": done.versions,
-        "Commit": f"[{done.commit}]({repository}/commit/{about['commit']})" if linked else done.commit,
+        f"in {done.seconds:.1f} seconds, on {plain(about['device'])} ({plain(about['processor'])})",
+        "With": plain(done.versions),
+        "Commit": f"[{commit}]({repository}/commit/{quote(about['commit'], safe='')})" if linked else commit,
     }
     if not printed:
         file = f"../_sources/notebooks/{escape(name)}.ipynb"

@@ -16,6 +16,23 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 from jal.book import status
 from jal.book.fingerprint import fingerprint
 
+POLICY = "; ".join(
+    (
+        # From the book alone, on a server or on the disk, where browsers differ on what 'self' is.
+        "default-src 'self' file:",
+        # Sphinx, the theme and MathJax write scripts and styles into the pages, each page its own.
+        "script-src 'self' file: 'unsafe-inline'",
+        "style-src 'self' file: 'unsafe-inline'",
+        "img-src 'self' file: data:",
+        "font-src 'self' file: data:",
+        "worker-src 'self' file: blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self' file:",
+    )
+)
+"""What a page may load, as a content security policy: nothing from elsewhere."""
+
 
 class _Table(SphinxDirective):
     """A table in Markdown, made when the page is."""
@@ -67,6 +84,12 @@ def _public_host(app: Sphinx, config: Config) -> None:
         theme.pop("launch_buttons", None)
 
 
+def _closed(app: Sphinx, page: str, template: str, context: dict[str, Any], document: object) -> None:
+    """Let a page load from nowhere but the book, and send nothing to anybody, whatever has got into it."""
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+    context["metatags"] = policy + context.get("metatags", "")
+
+
 def _moving_figures(app: Sphinx, page: str, template: str, context: dict[str, Any], document: object) -> None:
     """Give the script and the style of the moving figures to the pages that have one."""
     if 'class="jal-moving' in context.get("body", ""):
@@ -105,6 +128,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("jal.book.accessible")
     app.connect("config-inited", _cache_by_fingerprint)
     app.connect("config-inited", _public_host)
+    app.connect("html-page-context", _closed)
     app.connect("html-page-context", _moving_figures)
     app.connect("autodoc-process-docstring", _readable, priority=400)  # napoleon's is 500
     # Not found beforehand, pybtex searches all installed packages for it once a citation: a sixth of the rendering.

@@ -22,7 +22,7 @@ import papermill
 from jal import lease
 from jal.checkout import find_root
 from jal.cores import cores
-from jal.errors import InputError, unknown
+from jal.errors import InputError, printable, unknown
 from jal.executors import connect
 from jal.lease import Lease
 
@@ -45,7 +45,7 @@ class NotebookRun:
 
 def tell(line: str) -> None:
     """Progress, for a person: on stderr, at once."""
-    sys.stderr.write(f"{line}\n")
+    sys.stderr.write(f"{printable(line)}\n")
     sys.stderr.flush()
 
 
@@ -114,7 +114,7 @@ def run_notebooks(
             pool: Executor = ThreadPoolExecutor(workers)
             execute = partial(execute, tell=tell)
         else:
-            cluster = connect(scheduler, len(sources), folder / ".slurm")
+            cluster = connect(scheduler, len(sources), folder / ".slurm", tell)
             at_the_end.callback(cluster.close)
             pool = cluster.executor()
             tell(f"{len(sources)} notebooks go to {scheduler}")

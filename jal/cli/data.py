@@ -20,7 +20,7 @@ from jal.cli.options import (
     Variant,
     noise_and_variant,
 )
-from jal.cli.show import counted
+from jal.cli.show import counted, say
 from jal.errors import unknown
 
 app = typer.Typer(
@@ -37,7 +37,7 @@ def list_(data_root: DataRoot = None, as_json: Json = False) -> None:
     from jal import datasets
 
     found = datasets.listing(data_root)
-    typer.echo(json.dumps([entry.to_dict() for entry in found]) if as_json else "\n".join(map(str, found)))
+    say(json.dumps([entry.to_dict() for entry in found]) if as_json else "\n".join(map(str, found)))
 
 
 @app.command()
@@ -140,9 +140,9 @@ def labels(
         from jal.noise import write_labels
 
         write_labels(output, label_file(spec, data, data_root, labels))
-    typer.echo(json.dumps(report.to_dict()) if as_json else str(report))
+    say(json.dumps(report.to_dict()) if as_json else str(report))
     if output is not None:
-        typer.echo(f"written to {output}", err=True)
+        say(f"written to {output}", err=True)
 
 
 def _print_by_name(found: Mapping[str, Iterable[Any]], as_json: bool) -> None:
@@ -151,7 +151,7 @@ def _print_by_name(found: Mapping[str, Iterable[Any]], as_json: bool) -> None:
             name: [item if isinstance(item, str) else item.to_dict() for item in items]
             for name, items in found.items()
         }
-        typer.echo(json.dumps(data))
+        say(json.dumps(data))
         return
     for name, items in found.items():
-        typer.echo("\n".join([name, *(f"  {item}" for item in items)]))
+        say("\n".join([name, *(f"  {item}" for item in items)]))

@@ -30,7 +30,7 @@ from jal.cli.options import (
     named_values,
     noise_and_variant,
 )
-from jal.cli.show import epochs_shown, logged, plan_text
+from jal.cli.show import epochs_shown, logged, plan_text, say
 from jal.errors import InputError, unknown
 
 
@@ -108,7 +108,7 @@ def train(
             report = report_of(spec, training_data(spec, data_root), data_root, labels)
             plan["labels"] = report.to_dict()
             text += f"\n{report}"
-        typer.echo(json.dumps(plan) if as_json else text)
+        say(json.dumps(plan) if as_json else text)
         return
     values = ", ".join(f"{name}={value:g}" for name, value in spec.loss.parameters.items())
     title = f"{spec.loss.name} ({values})" if values else spec.loss.name
@@ -119,10 +119,10 @@ def train(
         spec, results, device, deterministic, again, progress, data_root, labels, plain
     )
     if as_json:
-        typer.echo(file.read_text(), nl=False)
+        say(file.read_text(), nl=False)
         return
-    typer.echo(f"test accuracy {record.accuracy:.2f} % after the last of {spec.recipe.epochs} epochs")
-    typer.echo(f"{file}{'' if fresh else ' (there already; --again runs it anew)'}")
+    say(f"test accuracy {record.accuracy:.2f} % after the last of {spec.recipe.epochs} epochs")
+    say(f"{file}{'' if fresh else ' (there already; --again runs it anew)'}")
 
 
 def _overrides(recipe: list[str], precision: str | None) -> dict[str, Any]:
@@ -193,7 +193,7 @@ def sweep(
         retry=retry,
         data_root=data_root,
     )
-    typer.echo(json.dumps(done.to_dict()) if as_json else str(done))
+    say(json.dumps(done.to_dict()) if as_json else str(done))
     return done.exit_code
 
 
@@ -214,4 +214,4 @@ def status(
     found = status_of(
         grids.get(grid, settings, profile, precision), [Store(results)], integers("seeds", seeds)
     )
-    typer.echo(found.to_json() if as_json else str(found), nl=not as_json)
+    say(found.to_json() if as_json else str(found), nl=not as_json)

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from jal.cli.options import Json, Settings
+from jal.cli.show import say
 from jal.errors import InputError, unknown
 
 
@@ -47,8 +48,6 @@ def threshold(
         raise unknown("noise with a transition", noise, ("symmetric", "pair", "asymmetric"))
     answer = noises.threshold(T, q)
     if as_json:
-        typer.echo(
-            json.dumps({**dataclasses.asdict(answer), "a": answer.a if math.isfinite(answer.a) else None})
-        )
+        say(json.dumps({**dataclasses.asdict(answer), "a": answer.a if math.isfinite(answer.a) else None}))
     else:
-        typer.echo(str(answer))
+        say(str(answer))

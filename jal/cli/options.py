@@ -37,7 +37,11 @@ Precision = Annotated[
 Results = Annotated[Path, typer.Option(help="The folder of Records.")]
 ClusterAt = Annotated[
     str | None,
-    typer.Option("--scheduler", help="tcp://host:8786 (dask) or slurm:PROFILE: work on other machines."),
+    typer.Option(
+        "--scheduler",
+        help="tls://host:8786, or tcp:// which is open to all who reach it (dask); or slurm:PROFILE, encrypted with "
+        "certificates of its own: work on other machines.",
+    ),
 ]
 DataRoot = Annotated[
     Path | None, typer.Option(help="The folder of the datasets' folders; $JAL_DATA if not given.")

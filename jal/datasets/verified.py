@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jal.errors import InputError
-from jal.files import is_draft, make_folder
+from jal.files import is_draft, is_ours, make_folder
 
 AGAIN = "delete it and fetch it again"
 
@@ -183,15 +183,16 @@ def _stamp_path(known: tuple[str | int, ...]) -> Path:
 
 def _is_stamped(known: tuple[str | int, ...]) -> bool:
     with suppress(OSError, RuntimeError):
-        return _stamp_path(known).is_file()
+        stamp = _stamp_path(known)
+        return stamp.is_file() and is_ours(stamp)
     return False
 
 
 def _stamp(known: tuple[str | int, ...]) -> None:
     with suppress(OSError, RuntimeError):
         stamp = _stamp_path(known)
-        stamp.parent.mkdir(parents=True, exist_ok=True)
-        stamp.touch()
+        stamp.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        stamp.touch(mode=0o600)
 
 
 def _unstamp(known: tuple[str | int, ...]) -> None:

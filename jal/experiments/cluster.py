@@ -186,7 +186,7 @@ class ClusterStaff:
         self._told: set[str] = set()
         self._load: Counter[str] = Counter()
         self._due = 0.0
-        self._cluster: Cluster = connect(where, self._most, permit.parents[1] / ".slurm")
+        self._cluster: Cluster = connect(where, self._most, permit.parents[1] / ".slurm", tell)
 
     @property
     def gone(self) -> bool:

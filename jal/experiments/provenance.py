@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -75,15 +75,15 @@ def environment(device: str, threads: int, at: tuple[str, bool]) -> dict[str, st
     }
 
 
-def commit_in_words(about: Mapping[str, object], digits: int = 12, quote: str = "") -> str:
+def commit_in_words(about: Mapping[str, object], digits: int = 12, shown: Callable[[str], str] = str) -> str:
     """The commit of an `environment`, shortened, and whether there were changes on top of it.
 
     Parameters
     ----------
-    quote
-        what stands on either side of the commit, such as Markdown's backquote.
+    shown
+        makes of the commit, which may be any text, what a page can hold.
     """
-    return f"{quote}{str(about['commit'])[:digits]}{quote}{' with changes' if about['dirty'] else ''}"
+    return f"{shown(str(about['commit'])[:digits])}{' with changes' if about['dirty'] else ''}"
 
 
 def processor() -> str:

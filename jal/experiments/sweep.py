@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jal import lease
-from jal.errors import Stopped, TrainingError
+from jal.errors import Stopped, TrainingError, printable
 from jal.experiments import pace, provenance
 from jal.experiments.grids import Grid, select
 from jal.experiments.ledger import Ledger
@@ -98,7 +98,7 @@ class SweepResult:
 
 def to_stderr(line: str) -> None:
     """Prints a line of progress."""
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)
 
 
 def sweep(

@@ -14,7 +14,7 @@ from jal.errors import InputError
 from jal.experiments.pace import duration
 from jal.experiments.provenance import commit_in_words
 from jal.reporting.figures import PALETTE
-from jal.reporting.wording import percent
+from jal.reporting.wording import code, percent, plain
 
 SCHEMA = 1
 LOOPS = ("conventional", "ours")
@@ -136,7 +136,7 @@ def loss_share(document: Document) -> str:
     section = document["sections"]["split"]
     share, seconds = section["loss_share"]["ours"], section["loss_seconds"]["ours"]
     return (
-        f"By itself, forward and backward, {document['case']['loss']} takes {1e6 * seconds:.0f} microseconds "
+        f"By itself, forward and backward, {plain(document['case']['loss'])} takes {1e6 * seconds:.0f} microseconds "
         f"of our step: {percent(share, 2)}."
     )
 
@@ -155,10 +155,10 @@ def limits(document: Document) -> str:
 def _limit(roof: Document, rate: float) -> str:
     flops = max(roof["convolution_flops_per_second"].values())
     return (
-        f"In {roof['precision']} an image takes {roof['flops_per_image'] / 1e9:.2f} GFLOP in convolutions, which this "
+        f"In {plain(roof['precision'])} an image takes {roof['flops_per_image'] / 1e9:.2f} GFLOP in convolutions, which this "
         f"device does at {flops / 1e9:,.0f} GFLOP a second, and {roof['bytes_per_image'] / 1e6:.1f} MB of activations "
         f"read or written, where a copy moves {roof['copy_bytes_per_second'] / 1e9:,.0f} GB a second. Alone, the "
-        f"{roof['bound_by']} would allow {roof['images_per_second']:,.0f} images a second; our loop reaches "
+        f"{plain(roof['bound_by'])} would allow {roof['images_per_second']:,.0f} images a second; our loop reaches "
         f"{percent(rate / roof['images_per_second'], 0)} of that."
     )
 
@@ -177,17 +177,18 @@ def whole_run(document: Document) -> str:
 def origin(document: Document) -> str:
     """One line of Markdown under a figure or table: the device, the versions and the commit."""
     e = document["environment"]
-    return (
-        f"*Device: {e['device']} on {e['processor']}, {e['threads']} threads. torch {e['torch']}, "
-        f"numpy {e['numpy']}, Python {e['python']}. Commit: {commit_in_words(e, quote='`')}, "
-        f"measured {str(e['finished'])[:10]}.*"
+    made_with = (
+        f"Device: {e['device']} on {e['processor']}, {e['threads']} threads. torch {e['torch']}, "
+        f"numpy {e['numpy']}, Python {e['python']}."
     )
+    commit = commit_in_words(e, shown=code)
+    return f"*{plain(made_with)} Commit: {commit}, measured {plain(str(e['finished'])[:10])}.*"
 
 
 def failures(document: Document) -> str:
     """What could not be measured, as a Markdown list; empty if nothing."""
     failed = {name: found["failed"] for name, found in document["sections"].items() if "failed" in found}
-    return "\n".join(f"- {name}: not measured ({why})" for name, why in failed.items())
+    return "\n".join(f"- {plain(name)}: not measured ({plain(why)})" for name, why in failed.items())
 
 
 def _title(name: str, *precisions: str) -> str:

@@ -13,7 +13,7 @@ from jal.errors import InputError
 from jal.experiments.noises import NoiseSpec
 from jal.experiments.provenance import commit_in_words
 from jal.reporting.noise_reports import ANNOTATORS, DATASETS, FOLDER, Kept, Reports
-from jal.reporting.wording import percent
+from jal.reporting.wording import code, percent, plain
 
 Counts = NDArray[np.int64]
 
@@ -258,9 +258,9 @@ def said_of_hundred(one: Kept, classes: Sequence[str]) -> str:
 def origin(reports: Reports) -> str:
     """One line of Markdown under what is shown of the kept reports: what made them."""
     made = [one.made for one in _each(reports)]
-    commits = sorted({commit_in_words(m, quote="`") for m in made})
-    versions = sorted({f"numpy {m['numpy']}, Python {m['python']}" for m in made})
-    days = sorted({str(m["date"]) for m in made})
+    commits = sorted({commit_in_words(m, shown=code) for m in made})
+    versions = sorted({plain(f"numpy {m['numpy']}, Python {m['python']}") for m in made})
+    days = sorted({plain(m["date"]) for m in made})
     return (
         f"*From `{FOLDER}`: {len(made)} reports on the real labels, no label among them. {'; '.join(versions)}. "
         f"Commit: {', '.join(commits)}, {' and '.join(days)}.*"

@@ -21,7 +21,7 @@ from jal.reporting.cell_runs import accuracy
 from jal.reporting.records import GridRecords, mean_std
 from jal.reporting.rendering import HALF, HALF_NOTE, grid_html, to_csv, to_html, to_latex
 from jal.reporting.tables import Value, last_accuracy
-from jal.reporting.wording import listed, plus_minus
+from jal.reporting.wording import listed, plain, plus_minus
 
 
 @dataclass(frozen=True)
@@ -170,13 +170,13 @@ def origin(found: GridRecords | Sequence[GridRecords], profile: str, root: str |
     places = [_folder(dataset, root) for dataset in sorted({record.spec.dataset for record in records})]
     text = ". ".join(what)
     html = f'<p class="jal-origin">{escape(text)}. Data: {csv}; Records in {listed(places)}.</p>'
-    return Block(html, f"*{text}.*")
+    return Block(html, f"*{plain(text)}.*")
 
 
 def origin_of(records: Sequence[Record], what: str, profile: str) -> Block:
     """As `origin`, of Records that are no grid's: `what` says whose they are, e.g. "This chapter's own"."""
     text = ". ".join([f"{what}, profile {profile}: {len(records)} runs", *_made_by(records)])
-    return Block(f'<p class="jal-origin">{escape(text)}.</p>', f"*{text}.*")
+    return Block(f'<p class="jal-origin">{escape(text)}.</p>', f"*{plain(text)}.*")
 
 
 def _option_of_precision(grid: Grid) -> str:
@@ -211,7 +211,7 @@ def source(text: str, frame: pd.DataFrame, file: str) -> Block:
         the numbers, and the name of the CSV file that the link saves.
     """
     link = download(frame, file, "the numbers as CSV")
-    return Block(f'<p class="jal-origin">{escape(text)} Data: {link}.</p>', f"*{text}*")
+    return Block(f'<p class="jal-origin">{escape(text)} Data: {link}.</p>', f"*{plain(text)}*")
 
 
 def download(frame: pd.DataFrame, file: str, text: str) -> str:

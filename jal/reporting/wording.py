@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from typing import Any
+
+from jal.errors import printable
 
 
 def number(value: float, digits: int = 1) -> str:
@@ -40,6 +43,23 @@ def gap(row: Any) -> str:
 def percent(share: float, digits: int = 1) -> str:
     """A share as per cent, e.g. "12.4 %"; nothing for a missing one."""
     return "" if math.isnan(share) else f"{100 * share:.{digits}f} %"
+
+
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>&$~|]")
+
+
+def plain(text: object) -> str:
+    """Text out of a file as Markdown that shows it as it is, in one line: no HTML, no mark, no link of its own."""
+    words = " ".join(str(text).split())
+    return _MARKUP.sub(r"\\\g<0>", printable(words))
+
+
+def code(text: object) -> str:
+    """Text out of a file as Markdown's code, which it cannot end."""
+    words = printable(" ".join(str(text).split()))
+    fence = "`" * (1 + max(map(len, re.findall("`+", words)), default=0))
+    pad = " " if "`" in words else ""
+    return f"{fence}{pad}{words or ' '}{pad}{fence}"
 
 
 def listed(parts: Iterable[str]) -> str:

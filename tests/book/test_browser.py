@@ -66,6 +66,20 @@ def test_a_page_loads_whole_from_this_machine_alone(served, visit, page):
     check_page(visit(f"{served}/{page}.html"), served)
 
 
+def test_what_gets_into_a_page_reaches_nobody(served, visit):
+    """Another origin, even on this machine, is out of reach: the page's policy says so before anything is sent."""
+    browser = visit(f"{served}/book/start.html")
+    browser.get_log("browser")
+    reaching = "const i = new Image(); i.src = arguments[0]; fetch(arguments[0]).catch(() => 0)"
+    browser.execute_script(reaching, served.replace("127.0.0.1", "localhost") + "/book/start.html")
+
+    def refused(_):
+        said = [entry["message"] for entry in browser.get_log("browser")]
+        return any("Content Security Policy" in message for message in said)
+
+    WebDriverWait(browser, 10).until(refused)
+
+
 def test_the_book_opens_from_the_disk_too(book, visit):
     browser = visit(f"file://{book}/index.html")
     WebDriverWait(browser, 10).until(lambda _: "/book/start.html" in browser.current_url)

@@ -48,6 +48,30 @@ def test_the_book_that_a_fork_publishes_leads_to_the_fork(tmp_path):
     assert repository(tmp_path) == "https://github.com/someone/fork"
 
 
+PIN = re.compile(r"^([^#=\s]+)==(\S+)", re.MULTILINE)
+
+
+def test_what_is_published_is_made_with_the_constraints_and_their_hashes():
+    pins = dict(PIN.findall((ROOT / "constraints.txt").read_text()))
+    hashed = (ROOT / ".ci/published.txt").read_text().splitlines()[1:]
+    found = dict(PIN.findall("\n".join(hashed)))
+    same = {name.lower().replace("_", "-"): version for name, version in found.items()}
+    assert pins.keys() >= {"torch", "torchvision"}, "their CPU builds are on another index"
+    assert same == {
+        name.lower().replace("_", "-"): version
+        for name, version in pins.items()
+        if name not in ("torch", "torchvision")
+    }, "make .ci/published.txt anew: .ci/hashes"
+    assert all(re.fullmatch(r"\S+==\S+ --hash=sha256:[0-9a-f]{64}", line) for line in hashed)
+
+
+@pytest.mark.parametrize("workflow", ["book", "release"])
+def test_what_is_published_is_installed_by_hash_first(workflow):
+    runs = [step.get("run", "") for step in steps(workflow, "build")]
+    (first,) = [number for number, run in enumerate(runs) if "--require-hashes" in run]
+    assert ".ci/published.txt" in runs[first] and runs[first + 1].startswith("make .venv/.installed")
+
+
 def test_the_nightly_pdf_installs_what_the_error_names():
     installed = steps("nightly", "pdf")[0]["run"].split()
     assert set(paper.PACKAGES.split()) <= set(installed)

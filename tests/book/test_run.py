@@ -148,7 +148,8 @@ def test_a_cluster_runs_them_as_this_machine_does(checkout, local_cluster):
     assert bad.error == "cell [3] raised ArithmeticError: no"
     assert good.error is None and printed(good.output) == "7 1\n"
     assert sorted(file.name for file in good.output.parent.iterdir()) == ["a_bad.ipynb", "b_good.ipynb"]
-    assert lines[0] == f"2 notebooks go to {local_cluster}" and len(lines) == 3
+    assert lines[0].startswith(f"{local_cluster}: without TLS")
+    assert lines[1] == f"2 notebooks go to {local_cluster}" and len(lines) == 4
 
 
 def test_a_machine_that_does_not_share_the_folder_is_named(checkout):

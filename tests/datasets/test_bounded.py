@@ -47,3 +47,18 @@ def test_a_member_is_known_by_its_ending(tmp_path):
         bounded.member(content.getvalue(), "/a", 4, tmp_path)
     with pytest.raises(InputError, match="has 0 members folder, expected one"):
         bounded.member(content.getvalue(), "folder", 5, tmp_path)
+
+
+def test_lines_are_read_one_by_one_within_bounds(tmp_path):
+    file = tmp_path / "list"
+    for content in (b"a 1\r\n b\xff\x85 2\rc\n\n\x0bd", b"", b"\n", b"x" * 900):
+        file.write_bytes(content)
+        assert list(bounded.lines(file, 1000)) == [line.strip() for line in content.splitlines()]
+    with pytest.raises(InputError, match="has more than 899 bytes"):
+        list(bounded.lines(file, 899))
+    file.write_bytes(b"x" * bounded.LONGEST_LINE)
+    with pytest.raises(InputError, match="or a line of 65536"):
+        list(bounded.lines(file, 2**20))
+    for other in (tmp_path, tmp_path / "absent"):
+        with pytest.raises(InputError, match=r"is not a file|cannot be read"):
+            list(bounded.lines(other, 1))

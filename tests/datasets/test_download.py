@@ -20,7 +20,7 @@ PYTHON = places.LAYOUTS["cifar10"][0]
 
 
 class Server:
-    """Serves `files`; `answer` may be "whole", "cut", "page" or "stall"."""
+    """Serves `files`; `answer` may be "whole", "cut", "page", "stall", or, a byte at a time, "drip" or "head drip"."""
 
     def __init__(self):
         self.files, self.answer, self.asked, self.go_on = {}, "whole", [], threading.Event()
@@ -32,17 +32,29 @@ class Server:
                 content = this.files.get(self.path)
                 if content is None:
                     return self.send_error(404)
+                if this.answer == "head drip":
+                    return self.drip(b"HTTP/1.0 200 OK\r\nX: " + bytes(60))
                 if this.answer == "page":
                     content = b"<html>Log in to the network</html>"
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
+                if this.answer == "drip":
+                    return self.drip(content)
                 with suppress(OSError):
                     self.wfile.write(
                         content if this.answer in ("whole", "page") else content[: len(content) // 2]
                     )
                     if this.answer == "stall":
                         this.go_on.wait(60)
+
+            def drip(self, content):
+                with suppress(OSError):
+                    for byte in content[:60]:
+                        self.wfile.write(bytes([byte]))
+                        self.wfile.flush()
+                        if this.go_on.wait(0.2):
+                            return
 
             def log_message(self, *arguments):
                 pass
@@ -202,6 +214,21 @@ class TestHost:
         host = replace(download.HOSTS["cifar100"], address="http://127.0.0.1:9/")
         monkeypatch.setitem(download.HOSTS, "cifar100", host)
         refuse("Connection refused", "cifar100")
+
+    @pytest.mark.parametrize(
+        ("answer", "reason"),
+        [
+            ("drip", "comes too slowly: . bytes in 1 s"),
+            ("head drip", "no whole answer in 1 s"),
+        ],
+    )
+    def test_a_file_that_drips_is_not_waited_for(self, server, cache, monkeypatch, answer, reason):
+        server.answer = answer
+        monkeypatch.setattr(download, "GRACE", 1.0)
+        start = time.monotonic()
+        refuse(reason, "cifar10")
+        assert time.monotonic() - start < 5
+        assert left_in(cache) == []
 
     def test_an_endless_file_is_cut_off(self, server, cache, monkeypatch):
         monkeypatch.setattr(download, "MOST", 1000)

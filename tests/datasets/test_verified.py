@@ -94,6 +94,26 @@ def test_a_change_under_the_old_size_and_time_is_noticed(tmp_path, pixels):
     refuse(path, expected, "SHA-256 [0-9a-f]{16}")
 
 
+def test_a_stamp_that_others_may_have_written_is_not_believed(tmp_path, cache, pixels, checks):
+    array, expected = pixels
+    path = tmp_path / "x.npy"
+    np.save(path, array)
+    verified.read(path, expected)
+    for changed, mode in (
+        (cache, 0o777),
+        (cache / "verified", 0o777),
+        (next((cache / "verified").iterdir()), 0o606),
+    ):
+        before = changed.stat().st_mode & 0o777
+        assert verified.is_verified(path, expected)
+        changed.chmod(mode)
+        assert not verified.is_verified(path, expected)
+        seen = len(checks)
+        verified.read(path, expected)
+        assert len(checks) == seen + 1
+        changed.chmod(before)
+
+
 def test_where_no_stamp_can_be_written_every_load_checks(tmp_path, cache, monkeypatch, pixels, checks):
     array, expected = pixels
     path = tmp_path / "x.npy"

@@ -1,6 +1,7 @@
 """Tables and sentences on label noise say what the reports hold."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -161,3 +162,10 @@ def test_the_origin_names_commit_and_versions(reports):
     made = reports["cifar10"]["symmetric 0.4"].made
     said = text.origin(reports)
     assert "46 reports" in said and str(made["commit"])[:12] in said and made["numpy"] in said
+
+
+def test_what_a_report_says_of_its_making_is_no_markup(reports):
+    made = {"numpy": "<b>2</b>", "python": "3", "commit": "`<i>", "dirty": False, "date": "[to](day)"}
+    kept = replace(reports["cifar10"]["symmetric 0.4"], made=made)
+    said = text.origin({"cifar10": {"one": kept}})
+    assert "numpy \\<b\\>2\\</b\\>" in said and "`` `<i> ``" in said and "\\[to\\](day)" in said

@@ -133,7 +133,7 @@ def test_the_line_under_a_figure_names_runs_seeds_machine_and_commits(make):
     other = replace(other, environment=other.environment | {"commit": "f" * 40, "dirty": True})
     block = page.origin_of([one, other], "This <page>'s own", "quick")
     assert block.markdown == (
-        "*This <page>'s own, profile quick: 2 runs. Seeds 123 and 124. 4 s of training in float32 on cpu on An Engine. "
+        "*This \\<page\\>'s own, profile quick: 2 runs. Seeds 123 and 124. 4 s of training in float32 on cpu on An Engine. "
         "Commits 0123456789ab and ffffffffffff with changes.*"
     )
     assert "This &lt;page&gt;" in block.html
@@ -172,6 +172,17 @@ def test_the_line_names_a_precision_that_is_not_float32_throughout(make):
 def test_the_command_that_makes_what_is_missing_has_the_precision(precision, option):
     nothing = read(get("digits", profile="quick", precision=precision), [])
     assert page.origin(nothing, "quick").markdown.endswith(f"`jal sweep digits --profile quick{option}`")
+
+
+def test_what_a_record_says_of_its_machine_is_no_markup(make):
+    record = make()
+    said = {"device": "cpu", "processor": "<img src=x onerror=alert(1)> [a](b)", "commit": "<i>`c`"}
+    block = page.origin_of([replace(record, environment=record.environment | said)], "Own", "quick")
+    for marked in ("<img", "<i>"):
+        assert marked not in block.html
+    assert (
+        "\\<img" in block.markdown and "\\[a\\](b)" in block.markdown and "\\<i\\>\\`c\\`" in block.markdown
+    )
 
 
 # The curves of a panel.

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from jal.reporting.wording import listed, number, percent, plus_minus, signed, with_interval
+from jal.reporting.wording import code, listed, number, percent, plain, plus_minus, signed, with_interval
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,26 @@ def test_lists():
         "a and b",
         "a, b and c",
     ]
+
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "a <b>b</b> &amp; [c](http://x.example) ![d](e.png)",
+    "`` `x` ``` ` *y* __z__ ~w~ $1$ {math}`q` {{ substitution }} | \\",
+    "two\n\n# lines\n<div>",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_text_of_a_file_is_shown_as_it_is(text):
+    """On a page it is text, or code, and nothing else: no HTML, no link, no mark."""
+    MarkdownIt = pytest.importorskip("markdown_it").MarkdownIt
+    words = " ".join(text.split())
+    for made, kind in ((plain(text), "text"), (code(text), "code_inline")):
+        (_, inline, _) = MarkdownIt("commonmark").parse(f"Made on {made}, today")
+        assert {token.type for token in inline.children} == ({"text"} if kind == "text" else {"text", kind})
+        assert "".join(token.content for token in inline.children) == f"Made on {words}, today"
+
+
+def test_text_of_a_file_cannot_steer_a_terminal():
+    assert (plain("a\x1b[2J"), code("a\x1b[2J"), code("")) == ("a\\\\u001b\\[2J", "`a\\u001b[2J`", "` `")

@@ -25,6 +25,7 @@ _WEB_CLASSES = 1000
 _LONGEST_PATH = 1024
 _LEADS_OUT = re.compile(rb"[/\\]|[A-Za-z]:|(.*[/\\])?\.\.([/\\]|$)", re.DOTALL)
 _LARGEST_LIST = 2**30
+_LARGEST_KIT = 2**26
 _ELSEWHERE = (
     "extract {} there, or set JAL_DATA or --data-root to the dataset's own folder, or to the one above a folder "
     "of its name"
@@ -132,8 +133,9 @@ def _webvision(folder: Path, split: str) -> Listing:
     else:
         remarks.append(f"no file {synsets}: whether the labels mean the known classes is not checked")
     file = folder / "info" / ("train_filelist_google.txt" if split == "train" else "val_filelist.txt")
-    rows, bad = _pairs(_official(file, "WebVision's info.tar"), _WEB_CLASSES)
-    rows = [(path, label) for path, label in rows if label < len(SYNSETS)]
+    rows, bad = _pairs(
+        _official(file, "WebVision's info.tar"), _WEB_CLASSES, lambda path, label: label < len(SYNSETS)
+    )
     if split == "train":
         _folder(folder, ("google",), "google_resized_256.tar")
         base = folder
@@ -210,7 +212,8 @@ def _kit_synsets(file: Path) -> dict[int, bytes]:
             f"{file} needs scipy, which is not installed: pip install scipy, or give LOC_val_solution.csv or val.txt"
         ) from None
     try:
-        synsets = loadmat(BytesIO(bounded.read(file, 2**26)), squeeze_me=True)["synsets"]
+        content = bounded.inflated(bounded.read(file, _LARGEST_KIT), _LARGEST_KIT, file)
+        synsets = loadmat(BytesIO(content), squeeze_me=True)["synsets"]
         pairs = zip(synsets["ILSVRC2012_ID"], synsets["WNID"], strict=True)
         return {int(number): str(synset).encode() for number, synset in pairs}
     except InputError:
@@ -233,9 +236,15 @@ def _clothing1m(folder: Path, split: str) -> Listing:
     archive = "Clothing1M's archive of annotations"
     keys = _official(lists / f"{split}_key_list.txt", archive)
     labels = _official(lists / f"{split.partition('_')[0]}_label_kv.txt", archive)
-    pairs, unread = _pairs(labels, 10**9)
-    label_of = dict(pairs)
-    wavering = _with_two_labels(pairs)
+    label_of: dict[bytes, int] = {}
+    wavering: set[bytes] = set()
+
+    def noted(path: bytes, label: int) -> bool:
+        if label_of.setdefault(path, label) != label:
+            wavering.add(path)
+        return False
+
+    _, unread = _pairs(labels, 10**9, noted)
     rows: list[tuple[bytes, int]] = []
     bad: list[tuple[str, str]] = []
     for _, key in _lines(keys):
@@ -332,8 +341,13 @@ def _folder(folder: Path, names: tuple[str, ...], archive: str) -> Path:
     raise InputError(f"no folder {folder / names[0]}: {_ELSEWHERE.format(archive)}")
 
 
-def _pairs(file: Path, classes: int) -> tuple[list[tuple[bytes, int]], list[tuple[str, str]]]:
-    """The lines `path label` of a file, the path possibly with spaces; and the kind and place of its bad lines."""
+def _pairs(
+    file: Path, classes: int, kept: Callable[[bytes, int], bool] = lambda path, label: True
+) -> tuple[list[tuple[bytes, int]], list[tuple[str, str]]]:
+    """The lines `path label` of a file, the path possibly with spaces; and the kind and place of its bad lines.
+
+    Those that are not to be `kept` are never held: a list may have twenty times as many classes as are asked for.
+    """
     rows, bad = [], []
     for number, line in _lines(file):
         path, *label = line.rsplit(None, 1)
@@ -341,7 +355,8 @@ def _pairs(file: Path, classes: int) -> tuple[list[tuple[bytes, int]], list[tupl
         if value is None:
             bad.append(("bad line", f"{file.name}:{number}"))
         elif value < classes:
-            rows.append((path, value))
+            if kept(path, value):
+                rows.append((path, value))
         else:
             bad.append(("bad label", f"{file.name}:{number}"))
     return rows, bad
@@ -353,9 +368,9 @@ def _number(text: bytes) -> int | None:
 
 def _lines(file: Path) -> Iterable[tuple[int, bytes]]:
     """The lines of a file that are not blank, stripped, with their numbers from 1, whichever system's line ends."""
-    content = bounded.read(file, _LARGEST_LIST).removeprefix(b"\xef\xbb\xbf")
-    for number, line in enumerate(content.splitlines(), 1):
-        if stripped := line.strip():
+    for number, line in enumerate(bounded.lines(file, _LARGEST_LIST), 1):
+        stripped = line.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else line
+        if stripped:
             yield number, stripped
 
 

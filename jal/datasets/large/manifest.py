@@ -4,6 +4,9 @@ It is one .npy file in the cache folder, in large/, named by the dataset, its fo
 list has another. It is an array of records because a million of them need no parser. While images are read, what is
 known goes into a journal beside it every thousand of them, and who is interrupted goes on from there. Two processes
 at once do the work twice, and no harm.
+
+The list alone says which image has which label. What the cache says of the files is believed only if it is of the same
+list and nobody but this user can have written it (`jal.files.is_ours`); else the images are read again.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from jal.datasets import verified
 from jal.datasets.large.images import FINE, look
 from jal.datasets.large.lists import Listing
 from jal.errors import InputError
+from jal.files import is_ours
 
 Numbers = NDArray[np.intp]
 Rows = NDArray[Any]
@@ -151,16 +155,18 @@ def _cached(file: Path | None, listing: Listing) -> Rows:
     if file is None:
         return rows
     with suppress(Exception):  # a damaged file fails in many ways, and then the images are read anew
-        kept = np.load(file, allow_pickle=False)
-        if kept.dtype == rows.dtype and kept.shape == rows.shape:
-            rows = kept
-            rows["state"][rows["state"] >= len(STATES)] = 0
+        kept = np.load(file, mmap_mode="r", allow_pickle=False) if is_ours(file) else rows[:0]
+        if kept.dtype == rows.dtype and all(np.array_equal(kept[of], rows[of]) for of in ("path", "label")):
+            for name, *_ in FOUND:
+                rows[name] = kept[name]
     for journal in sorted(file.parent.glob(f"{file.stem}.*.part")):
         with suppress(OSError):
-            content = journal.read_bytes()
+            content = journal.read_bytes() if is_ours(journal) else b""
             entries = np.frombuffer(content, _ENTRY, len(content) // _ENTRY.itemsize)
             # After a loss of power a file may end in zeros.
-            _enter(rows, entries[(entries["state"] > 0) & (entries["row"] < len(rows))])
+            there = (entries["state"] > 0) & (entries["row"] >= 0) & (entries["row"] < len(rows))
+            _enter(rows, entries[there])
+    rows["state"][rows["state"] >= len(STATES)] = 0
     return rows
 
 

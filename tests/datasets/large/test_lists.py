@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,20 @@ class TestWebVision:
         )
         assert listing.count == 16
 
+    def test_a_long_list_takes_little_memory(self, root, webvision):
+        """Of a thousand classes the first fifty are held, and the file of 29 MB never whole."""
+        with (webvision / "info/train_filelist_google.txt").open("w") as file:
+            for number in range(400_000):
+                file.write(
+                    f"google/q0001/some_rather_long_name_for_an_image_{number:09d}.jpg {number % 1000}\n"
+                )
+        tracemalloc.start()
+        try:
+            assert lists.read("webvision", "train", root).count == 20_000
+            assert tracemalloc.get_traced_memory()[1] < 12 * 2**20
+        finally:
+            tracemalloc.stop()
+
     def test_a_line_that_is_there_twice_counts_twice_and_is_told(self, root, webvision, put):
         put(webvision / "info/train_filelist_google.txt", "google/a.jpg 0\ngoogle/a.jpg 0\n")
         listing = lists.read("webvision", "train", root)
@@ -198,14 +213,14 @@ class TestIlsvrc12:
         assert found(listing) == [("bad line", "LOC_val_solution.csv:5")]
         assert listing.base == ilsvrc12 / "ILSVRC/Data/CLS-LOC/val"
 
-    def kit(self, folder, synsets):
+    def kit(self, folder, synsets, packed=False, **more):
         """The development kit's meta.mat: its numbers are not the order of the synset ids."""
         savemat = pytest.importorskip("scipy.io").savemat
         table = np.zeros(len(synsets), [("ILSVRC2012_ID", object), ("WNID", object), ("words", object)])
         for row, (number, synset) in enumerate(synsets):
             table[row] = (float(number), synset, "words")
         folder.mkdir(parents=True, exist_ok=True)
-        savemat(folder / "meta.mat", {"synsets": table})
+        savemat(folder / "meta.mat", {"synsets": table} | more, do_compression=packed)
 
     @pytest.mark.parametrize("place", ["ILSVRC2012_devkit_t12/data", "."])
     def test_the_development_kit(self, root, ilsvrc12, put, place):
@@ -226,6 +241,21 @@ class TestIlsvrc12:
         for content in (b"", b"MATLAB 5.0 MAT-file", bytes(400)):
             put(ilsvrc12 / "meta.mat", content)
             refuse("ilsvrc12", "val", root, "is not the kit's meta.mat")
+
+    @pytest.mark.parametrize("packed", [True, False])
+    def test_the_kit_is_unpacked_within_a_bound(self, root, ilsvrc12, put, monkeypatch, packed):
+        self.flat(ilsvrc12, put)
+        self.kit(ilsvrc12, [(1, "n01440764"), (2, "n02119789")], packed)
+        put(ilsvrc12 / "ILSVRC2012_validation_ground_truth.txt", "1\n")
+        assert rows(lists.read("ilsvrc12", "val", root)) == [("ILSVRC2012_val_00000001.JPEG", 0)]
+        monkeypatch.setattr(lists, "_LARGEST_KIT", 2**16)
+        self.kit(ilsvrc12, [(1, "n01440764"), (2, "n02119789")], packed, more=np.zeros(2**14))
+        refuse(
+            "ilsvrc12",
+            "val",
+            root,
+            "would unpack to too many bytes" if packed else "has more than 65536 bytes",
+        )
 
     def test_the_kit_without_scipy_says_what_else_would_do(self, root, ilsvrc12, put, monkeypatch):
         self.flat(ilsvrc12, put)

@@ -191,6 +191,50 @@ def test_states_that_nobody_knows_are_looked_at_again(listing, looks, cache):
     assert looks() == [3, 5, 7]
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("label", 3), ("path", b"google/q0001/0.jpg"), ("path", b"../../x.jpg")]
+)
+def test_the_list_says_which_image_has_which_label_whatever_the_cache_says(
+    listing, looks, cache, field, value
+):
+    first = examine(listing)
+    (kept,) = files(cache)
+    rows = first.copy()
+    rows[field][5] = value
+    np.save(kept, rows)
+    looks()
+    found = examine(listing)
+    np.testing.assert_array_equal(found, first)
+    np.testing.assert_array_equal(found["path"], listing.paths)
+    np.testing.assert_array_equal(found["label"], listing.labels)
+    assert looks() == [*range(10)]
+
+
+@pytest.mark.parametrize("of", ["file", "folder"])
+def test_a_manifest_that_others_may_have_written_is_not_believed(listing, looks, cache, of):
+    first = examine(listing)
+    (kept,) = files(cache)
+    (kept if of == "file" else kept.parent).chmod(0o777)
+    looks()
+    np.testing.assert_array_equal(examine(listing), first)
+    assert looks() == [*range(10)]
+
+
+def test_a_journal_that_others_may_have_written_or_of_other_images_is_not_believed(listing, looks, cache):
+    first = examine(listing)
+    (kept,) = files(cache)
+    for mode, row in ((0o666, 3), (0o600, -7)):
+        entry = np.zeros(1, manifest._ENTRY)
+        entry["row"], entry["state"] = row, STATES.index(FINE)
+        journal = kept.with_name(f"{kept.stem}.x.part")
+        journal.write_bytes(entry.tobytes())
+        journal.chmod(mode)
+        looks()
+        np.testing.assert_array_equal(examine(listing), first)
+        assert looks() == [3, 7]
+        journal.unlink(missing_ok=True)
+
+
 def test_without_a_cache_it_is_made_every_time(listing, looks, tmp_path, monkeypatch, put):
     for cache in (put(tmp_path / "file", "x") / "cache", "~nobody-of-this-name/cache"):
         monkeypatch.setenv("JAL_CACHE", str(cache))
