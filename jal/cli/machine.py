@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 
-import typer
-
 from jal.cli.options import Device, Json
+from jal.cli.show import say
 
 
 def check(device: Device = "auto", as_json: Json = False) -> int:
@@ -17,5 +16,5 @@ def check(device: Device = "auto", as_json: Json = False) -> int:
     from jal.experiments.machine import look
 
     found = look(device)
-    typer.echo(json.dumps(found.to_dict()) if as_json else str(found))
+    say(json.dumps(found.to_dict()) if as_json else str(found))
     return 0 if found.agrees else 1

@@ -133,8 +133,8 @@ def test_the_line_under_a_figure_names_runs_seeds_machine_and_commits(make):
     other = replace(other, environment=other.environment | {"commit": "f" * 40, "dirty": True})
     block = page.origin_of([one, other], "This <page>'s own", "quick")
     assert block.markdown == (
-        "*This \\<page\\>'s own, profile quick: 2 runs. Seeds 123 and 124. 4 s of training in float32 on cpu on An Engine. "
-        "Commits 0123456789ab and ffffffffffff with changes.*"
+        "*This \\<page\\>'s own, profile quick: 2 runs. Seeds 123 and 124. 4 s of training in float32 on cpu on "
+        "An Engine. Commits 0123456789ab and ffffffffffff with changes.*"
     )
     assert "This &lt;page&gt;" in block.html
 
