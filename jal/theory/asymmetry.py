@@ -45,7 +45,7 @@ class Contest(NamedTuple):
         lead = self.own - self.rival
         return np.where(np.abs(lead) <= ROUNDING * self.own, 0.0, lead)
 
-    def won(self, a: float, q: float) -> Truths:
+    def won(self, a: float | Floats, q: float) -> Truths:
         """Whether the corner of the class alone minimises the risk; at the very threshold it does."""
         if q <= 1:
             return self.lead > 0
