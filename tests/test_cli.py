@@ -34,6 +34,33 @@ def test_threshold_from_a_file_and_as_json(jal, tmp_path):
     assert answer["margin"] == pytest.approx(-0.2)
 
 
+def test_threshold_of_many_classes_needs_no_matrix(jal):
+    code, out, _ = jal("threshold", "--noise", "symmetric", "--rate", "0.4", "--classes", "50000")
+    assert code == 0
+    assert out.startswith("a >= 1.666689\n")
+
+
+def test_threshold_from_predictions_says_bias_and_interval(jal, tmp_path):
+    file = tmp_path / "P.csv"
+    file.write_text(40 * "0,0.9,0.1\n" + 10 * "1,0.9,0.1\n" + 30 * "1,0.1,0.9\n")
+    code, out, _ = jal("threshold", "--predictions", str(file))
+    assert code == 0
+    assert out.startswith("a >= 1.666667\n")
+    assert "by the confident joint of 80 predictions; 95 % interval of chance alone: 1." in out
+    assert "biased as well: where the model errs, a comes out too large" in out
+    answer = json.loads(jal("threshold", "--predictions", str(file), "--json")[1])
+    assert answer["interval"][0] < answer["a"] < answer["interval"][1]
+    assert answer["warnings"] == []
+
+
+def test_threshold_from_predictions_warns_of_a_rare_class_in_one_line(jal, tmp_path):
+    file = tmp_path / "P.csv"
+    file.write_text(99 * "0,1,0\n" + "1,0,1\n")
+    code, out, err = jal("threshold", "--predictions", str(file))
+    assert code == 0 and not err
+    assert out.splitlines()[-1].startswith("warning: class 1 is rare, 1 of 100 images have its label")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

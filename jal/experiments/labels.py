@@ -91,6 +91,24 @@ def noisy_labels(
     return found.labels
 
 
+def missed_rates(spec: RunSpec, true: Labels, given: Labels, K: int) -> dict[str, float]:
+    """The rate that was asked for and the one reached, where exact counts fall short; else nothing.
+
+    Parameters
+    ----------
+    true, given
+        (N,) labels.
+    K
+        number of classes.
+    """
+    from jal.noise.corrupt import asked_rate, falls_short
+
+    if spec.noise.method != "exact" or (T := transition(spec.noise, spec.dataset, K)) is None:
+        return {}
+    asked, reached = asked_rate(np.bincount(true, minlength=K), T), float((true != given).mean())
+    return {"asked": round(asked, 6), "reached": round(reached, 6)} if falls_short(reached, asked) else {}
+
+
 def validation_labels(spec: RunSpec, data: ImageData) -> Labels | None:
     """Noisy labels of the test images, (N_test,), drawn from the same T; None for noise that has none, or is clean."""
     from jal import noise

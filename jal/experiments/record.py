@@ -105,6 +105,8 @@ class Record:
         files beside this one and their SHA-256.
     labels
         of labels that others made: where they come from, and their licence.
+    rates
+        the noise rate `asked` for and the one `reached`, where exact counts of too few labels fall short of it.
     """
 
     schema: int
@@ -117,6 +119,7 @@ class Record:
     accuracies: dict[str, float] = field(default_factory=dict)
     artifacts: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
+    rates: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.schema != SCHEMA:

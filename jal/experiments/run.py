@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jal.errors import InputError, Stopped
 from jal.experiments import artifacts, provenance
 from jal.experiments.device import choose_device, computing
-from jal.experiments.labels import noisy_labels, source_of, validation_labels
+from jal.experiments.labels import missed_rates, noisy_labels, source_of, validation_labels
 from jal.experiments.record import SCHEMA, Record
 from jal.experiments.spec import RunSpec
 from jal.experiments.store import Store, stored
@@ -119,6 +119,8 @@ def run(
         environment = provenance.environment(str(training.device), torch.get_num_threads(), commit)
         tested = training.tested
         seen = observer.artifacts(training)
+        true, given = training.data.train_labels.cpu().numpy(), training.given.cpu().numpy()
+        rates = missed_rates(spec, true, given, training.data.num_classes)
     rounded = {name: [_rounded(value) for value in curve] for name, curve in curves.items()}
     return Record(
         schema=SCHEMA,
@@ -130,6 +132,7 @@ def run(
         environment=environment | {"deterministic": deterministic},
         artifacts={name: artifacts.keep(store, spec, name, arrays) for name, arrays in seen.items() if store},
         labels=source_of(spec.noise, spec.dataset, labels),
+        rates=rates,
         timing={
             "seconds": round(seconds(), 3),
             "images_per_second": round(spec.recipe.epochs * images / seconds(), 1),

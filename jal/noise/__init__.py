@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from jal.noise.corrupt import corrupt
-from jal.noise.estimate import SmallestA, smallest_a, transition_from_predictions
+from jal.noise.estimate import SmallestA, confident_joint, smallest_a, transition_from_predictions
 from jal.noise.instance import instance_dependent, instance_probabilities
 from jal.noise.labels import LabelFile, labels_sha256, read_labels, write_labels
 from jal.noise.report import NoiseReport, empirical_transition, report
-from jal.noise.threshold import Threshold, read_transition, threshold
+from jal.noise.threshold import Threshold, read_predictions, read_transition, threshold, threshold_of
 from jal.noise.transition import Transition, asymmetric, flip_map, pair, symmetric, transition
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Threshold",
     "Transition",
     "asymmetric",
+    "confident_joint",
     "corrupt",
     "empirical_transition",
     "flip_map",
@@ -25,11 +26,13 @@ __all__ = [
     "labels_sha256",
     "pair",
     "read_labels",
+    "read_predictions",
     "read_transition",
     "report",
     "smallest_a",
     "symmetric",
     "threshold",
+    "threshold_of",
     "transition",
     "transition_from_predictions",
     "write_labels",

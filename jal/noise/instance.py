@@ -60,8 +60,9 @@ def instance_dependent(
     labels
         (N,) true labels, integers in 0..K-1.
     rate
-        the mean of the images' flip rates before truncation, in [0, 1). 0 leaves every label; a small rate other
-        than 0 is exceeded, as the truncated normal has a larger mean: .2055 for .2, .101 for .05.
+        the mean of the images' flip rates before truncation, in [0, 1). 0 leaves every label. The truncation to
+        [0, 1] draws the mean inwards at both ends: a small rate is exceeded (.2055 for .2, .101 for .05), a large one
+        not reached (.871 for .9, .794 for .8).
     seed
         of rates, weights and labels.
     num_classes

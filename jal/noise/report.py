@@ -12,17 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from jal.errors import InputError
 from jal.noise import checks
+from jal.noise.corrupt import asked_rate, falls_short, too_few
 from jal.noise.threshold import Threshold, threshold
 from jal.noise.transition import Transition
 from jal.noise.transition import transition as check_transition
+from jal.theory.asymmetry import Contest
 
 Floats = NDArray[np.float64]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 SCALES = (2.0, 5.0, 10.0, 20.0, 30.0, 40.0)
 """The `a` that a report speaks of: the paper's (section 4.3 and appendix B.1), and 2."""
-
-ROUNDING = 64 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,13 +41,16 @@ class ImageOdds:
     @property
     def margins(self) -> Floats:
         """(N,) by how much the true label leads, from -1 to 1; 0 is a tie, rounding included."""
-        lead = self.kept - self.rival
-        return np.where(np.abs(lead) <= ROUNDING * self.kept, 0.0, lead)
+        return self._contest.lead
 
     @property
     def dominant_share(self) -> float:
         """The share of images whose true label is strictly the likeliest."""
         return float((self.margins > 0).mean())
+
+    @property
+    def _contest(self) -> Contest:
+        return Contest(self.kept, self.rival, 1 - self.kept)
 
     def covered(self, a: float, q: float = 2.0) -> float:
         """The share of images for which AMSE is asymmetric: a >= 1 / margin for q = 2, Theorem 4.1 in general.
@@ -59,12 +62,7 @@ class ImageOdds:
         """
         if not (math.isfinite(a) and a >= 1 and math.isfinite(q) and q > 0):
             raise InputError(f"a = {a:g}, q = {q:g}: give a finite a of at least 1 and a finite q above 0")
-        asymmetric = self.margins > 0
-        if q > 1:
-            # Divided by a^(q-1), so that nothing overflows.
-            spare = self.kept * (1 - 1 / a) ** (q - 1) - self.rival - (1 - self.kept) * a ** (1 - q)
-            asymmetric &= spare >= -ROUNDING * self.kept
-        return float(asymmetric.mean())
+        return float(self._contest.won(a, q).mean())
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +105,16 @@ class NoiseReport:
         return _shares(self.counts, self.counts)
 
     @property
+    def short(self) -> bool:
+        """Whether the rate is below what was asked for by more than `jal.noise.corrupt.SHORT` of it."""
+        return falls_short(self.rate, self.asked)
+
+    @property
+    def asked(self) -> float:
+        """The rate that the transition gives these true labels on average; 0 without a transition."""
+        return 0.0 if self.transition is None else asked_rate(self.counts.sum(axis=1), self.transition)
+
+    @property
     def absent(self) -> list[int]:
         """The classes that no true label is of."""
         return [i for i, row in enumerate(self.counts) if not row.any()]
@@ -140,6 +148,7 @@ class NoiseReport:
             "num_classes": len(self.counts),
             "nominal_rate": self.nominal,
             "rate": self.rate,
+            **({"too_few": too_few(self.rate, self.asked)} if self.short else {}),
             "class_rates": [_finite(rate) for rate in self.class_rates.tolist()],
             "counts": self.counts.tolist(),
             "absent": self.absent,
@@ -172,6 +181,8 @@ class NoiseReport:
             f"margin     {answer.margin:.4g}: {odds}, loses {_percent(answer.lost)} to class {answer.rival}",
             f"threshold  {self._bounds(self.threshold)}",
         ]
+        if self.short:
+            lines.insert(1, f"too few    {too_few(self.rate, self.asked)}")
         if self.transition is not None:
             lines.append(f"drawn from a transition that asks for {self._bounds(self.nominal_threshold)}")
         if self.images is not None:
@@ -266,6 +277,7 @@ def empirical_transition(true: ArrayLike, given: ArrayLike, num_classes: int) ->
     -------
     (K, K) float64
         row-stochastic, but for the rows of classes that no true label is of, which are NaN: nothing is known of them.
+        `threshold` refuses these by name; `report(...).threshold()` passes them over.
 
     Raises
     ------

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from jal.errors import InputError
+from jal.errors import InputError, unknown
+from jal.noise import checks
 from jal.noise.transition import Transition
 from jal.noise.transition import transition as check_transition
 from jal.theory import margin, minimum_a
+from jal.theory.asymmetry import Contest
+from jal.theory.checks import exponent
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,33 @@ def threshold(transition: ArrayLike, q: float = 2.0) -> Threshold:
     return Threshold(minimum_a(T, q), q, margin(T), row, rival, float(kept[row]), float(wrong[row, rival]))
 
 
+def threshold_of(noise: str, num_classes: int, rate: float, q: float = 2.0) -> Threshold:
+    """`threshold` of symmetric or pair noise, whose rows are all alike: no matrix is made, however many classes.
+
+    Parameters
+    ----------
+    noise
+        "symmetric" or "pair".
+    num_classes
+        K.
+    rate
+        in [0, 1).
+    q
+        the exponent of AMSE.
+
+    Raises
+    ------
+    InputError
+        for another noise, K < 2, a rate outside [0, 1), or q <= 0.
+    """
+    K, rate, q = checks.num_classes(num_classes), checks.rate(rate), exponent(q)
+    if noise not in ("symmetric", "pair"):
+        raise unknown("noise whose rows are alike", noise, ("symmetric", "pair"))
+    lost = rate / (K - 1) if noise == "symmetric" else rate
+    row = Contest(np.asarray(1 - rate), np.asarray(lost), np.asarray(rate))
+    return Threshold(float(row.smallest_a(q)), q, float(row.lead), 0, 1, 1 - rate, lost)
+
+
 def read_transition(path: str | Path) -> Transition:
     """A transition from a CSV file of K lines with K numbers; row i holds P(given label | true label i).
 
@@ -70,14 +100,36 @@ def read_transition(path: str | Path) -> Transition:
     InputError
         if the file cannot be read, is not a table of numbers, or is no transition.
     """
+    return check_transition(_table(path))
+
+
+def read_predictions(path: str | Path) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Given labels (N,) and predictions (N, K), from a CSV file: a line an image, its label and K probabilities.
+
+    Raises
+    ------
+    InputError
+        if the file cannot be read, is not a table of numbers, or its first column holds no labels in 0..K-1.
+    """
+    table = _table(path)
+    K = table.shape[1] - 1
+    first = table[:, 0].astype(np.int64) if len(table) and np.isfinite(table[:, 0]).all() else None
+    if K < 2 or first is None or (first != table[:, 0]).any():
+        raise InputError(
+            f"{path}, of shape {table.shape}, is no table of predictions: give lines of a label, an integer, and the "
+            "probabilities of at least two classes"
+        )
+    return checks.labels(first, K, "the first column's labels"), table[:, 1:]
+
+
+def _table(path: str | Path) -> NDArray[np.float64]:
     try:
-        table = np.loadtxt(io.StringIO(Path(path).read_text()), delimiter=",", ndmin=2)
+        return np.loadtxt(io.StringIO(Path(path).read_text()), delimiter=",", ndmin=2)
     except OSError as error:
         raise InputError(f"cannot read {path} ({error.strerror}): name a CSV file") from None
     except ValueError as error:
         reason = str(error).splitlines()[0].rstrip(".;")
         raise InputError(f"{path} is not a table of comma-separated numbers ({reason})") from None
-    return check_transition(table)
 
 
 def _rounded_up(value: float, digits: int = 7) -> float:

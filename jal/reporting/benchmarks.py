@@ -154,11 +154,12 @@ def limits(document: Document) -> str:
 
 def _limit(roof: Document, rate: float) -> str:
     flops = max(roof["convolution_flops_per_second"].values())
+    precision, bound = plain(roof["precision"]), plain(roof["bound_by"])
     return (
-        f"In {plain(roof['precision'])} an image takes {roof['flops_per_image'] / 1e9:.2f} GFLOP in convolutions, which "
-        f"this device does at {flops / 1e9:,.0f} GFLOP a second, and {roof['bytes_per_image'] / 1e6:.1f} MB of activations "
-        f"read or written, where a copy moves {roof['copy_bytes_per_second'] / 1e9:,.0f} GB a second. Alone, the "
-        f"{plain(roof['bound_by'])} would allow {roof['images_per_second']:,.0f} images a second; our loop reaches "
+        f"In {precision} an image takes {roof['flops_per_image'] / 1e9:.2f} GFLOP in convolutions, which this device "
+        f"does at {flops / 1e9:,.0f} GFLOP a second, and {roof['bytes_per_image'] / 1e6:.1f} MB of activations read or "
+        f"written, where a copy moves {roof['copy_bytes_per_second'] / 1e9:,.0f} GB a second. Alone, the {bound} would "
+        f"allow {roof['images_per_second']:,.0f} images a second; our loop reaches "
         f"{percent(rate / roof['images_per_second'], 0)} of that."
     )
 

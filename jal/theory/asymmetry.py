@@ -27,8 +27,9 @@ from jal.theory.checks import Floats
 
 Truths = NDArray[np.bool_]
 
-# Weights come out of a few floating-point operations: a difference of so many parts of the weight is a tie.
-ROUNDING = 64 * float(np.finfo(np.float64).eps)
+# Weights come out of a few floating-point operations: of two sums that differ by so small a part none is larger.
+EPSILON = float(np.finfo(np.float64).eps)
+ROUNDING = 64 * EPSILON
 
 
 class Contest(NamedTuple):
@@ -43,6 +44,23 @@ class Contest(NamedTuple):
         """By how much the class leads its best rival; 0 for a tie, rounding included."""
         lead = self.own - self.rival
         return np.where(np.abs(lead) <= ROUNDING * self.own, 0.0, lead)
+
+    def won(self, a: float | Floats, q: float) -> Truths:
+        """Whether the corner of the class alone minimises the risk; at the very threshold it does."""
+        if q <= 1:
+            return self.lead > 0
+        slack, terms = _slack(self, a, q)
+        return np.asarray((self.lead > 0) & (slack >= -ROUNDING * terms))
+
+    def smallest_a(self, q: float) -> Floats:
+        """The smallest a >= 1 that wins the contest, each for itself; inf where none does."""
+        if q <= 1:
+            return np.where(self.lead > 0, 1.0, np.inf)
+        if q == 2:
+            # The weights may sum to anything: it is their share that counts.
+            with np.errstate(divide="ignore"):
+                return np.where(self.lead > 0, (self.own + self.others) / np.maximum(self.lead, 0), np.inf)
+        return _root_of_slack(self, q)
 
 
 def is_asymmetric(weights: ArrayLike, a: float, q: float = 2.0) -> bool:
@@ -70,8 +88,7 @@ def is_asymmetric(weights: ArrayLike, a: float, q: float = 2.0) -> bool:
         If the weights are not such a vector, or a < 1, or q <= 0.
     """
     w, a, q = checks.weights(weights), checks.scale(a), checks.exponent(q)
-    contest = _contest(w[np.newaxis], np.array([np.argmax(w)]))
-    return bool(contest.lead[0] > 0 and (q <= 1 or _slack(contest, a, q)[0] >= -ROUNDING * contest.own[0]))
+    return bool(_contest(w[np.newaxis], np.array([np.argmax(w)])).won(a, q)[0])
 
 
 def margin(transition: ArrayLike) -> float:
@@ -108,10 +125,11 @@ def minimum_a(transition: ArrayLike, q: float = 2.0) -> float:
     Returns
     -------
     float
-        For q = 2 it is 1 / `margin`; for other q > 1 the root of the condition of Theorem 4.1, to about 12 digits
-        and never below the root by more than rounding; for q <= 1 it is 1. It is inf where some true label does
-        not strictly dominate its row (no a helps then), and where the root is beyond the largest float, as may
-        happen for q just above 1.
+        For q = 2 it is the largest W_i / lead_i of the rows, with W_i the sum of row i and lead_i that of its true
+        label: 1 / `margin` where the rows sum to 1. For other q > 1 it is the root of the condition of Theorem 4.1,
+        to about 12 digits and never below the root by more than rounding; for q <= 1 it is 1. It is inf where some
+        true label does not strictly dominate its row (no a helps then), and where the root is beyond the largest
+        float, as may happen for q just above 1.
 
     Raises
     ------
@@ -126,25 +144,7 @@ def minimum_a(transition: ArrayLike, q: float = 2.0) -> float:
     (9.0, 4.739388)
     """
     rows, q = _rows(transition), checks.exponent(q)
-    smallest_lead = float(np.min(rows.lead))
-    if smallest_lead <= 0:
-        return float("inf")
-    if q <= 1:
-        return 1.0
-    if q == 2:
-        return max(1.0, 1.0 / smallest_lead)
-
-    if np.min(_slack(rows, 1.0, q)) >= 0:
-        return 1.0
-    largest = np.log(np.finfo(np.float64).max)
-
-    def falls_short(log_a: Floats) -> Truths:
-        return np.asarray(np.min(_slack(rows, np.exp(log_a), q)) < 0)
-
-    if falls_short(largest):
-        return float("inf")
-    _, log_a = _bisect(falls_short, np.zeros(()), largest)
-    return float(max(np.exp(log_a), np.nextafter(1.0, 2.0)))
+    return float(np.max(rows.smallest_a(q)))
 
 
 def risk(p: ArrayLike, weights: ArrayLike, a: float, q: float = 2.0) -> Floats:
@@ -170,7 +170,7 @@ def risk(p: ArrayLike, weights: ArrayLike, a: float, q: float = 2.0) -> Floats:
         If the weights are not such a vector, p's last axis has another length, or a < 1, or q <= 0.
     """
     w, a, q = checks.weights(weights), checks.scale(a), checks.exponent(q)
-    predictions = np.asarray(p, dtype=np.float64)
+    predictions = checks.numbers("p", p)
     if predictions.shape[-1:] != w.shape:
         raise InputError(f"p has shape {predictions.shape}: its last axis must hold {w.size} probabilities")
     terms = w * np.abs(a - predictions) ** q + (w.sum() - w) * np.abs(predictions) ** q
@@ -206,18 +206,44 @@ def risk_minimiser(weights: ArrayLike, a: float, q: float = 2.0) -> Floats:
         corner[np.argmax(w)] = 1.0
         return corner
     # A shift of the target along (1, ..., 1) leaves its projection where it is, and keeps large a exact.
-    return _project(a * ((w - w.max()) / w.sum())) if q == 2 else _balance(w, a, q)
+    return _project(a * ((w - w.max()) / w.sum())) if q == 2 else _Balance(w, a, q).minimiser()
 
 
-def _slack(contest: Contest, a: float | Floats, q: float) -> Floats:
-    """What Theorem 4.1's inequality for q > 1, divided by a^(q-1), has to spare; it grows with a.
+def _slack(contest: Contest, a: float | Floats, q: float) -> tuple[Floats, Floats]:
+    """What Theorem 4.1's inequality for q > 1, divided by a^(q-1), has to spare, and the sum of its terms.
 
-    Written around the lead, so that nothing cancels and nothing overflows, however large a or q.
+    The slack grows with a. Each side is a sum of terms of one sign, none of which overflows, however large a or q.
     """
-    with np.errstate(divide="ignore"):
-        shortfall = np.expm1((q - 1) * np.log1p(-1 / a))
-    slack: Floats = contest.lead + contest.own * shortfall - contest.others * np.exp((1 - q) * np.log(a))
-    return slack
+    own, rival, others = contest
+    with np.errstate(divide="ignore", under="ignore"):
+        log_kept = (q - 1) * np.log1p(-1 / np.asarray(a))
+        kept, spread = np.exp(log_kept), np.exp((1 - q) * np.log(a))
+    # For a large a, own and rival nearly cancel: their difference is taken first. For a small one `kept` may be far
+    # below rounding's part of 1: it is not taken as 1 less something.
+    slack = np.where(
+        kept > 0.5,
+        contest.lead + own * np.expm1(log_kept) - others * spread,
+        own * kept - rival - others * spread,
+    )
+    return slack, own * kept + rival + others * spread
+
+
+def _root_of_slack(contest: Contest, q: float) -> Floats:
+    """The least a for q > 1, by bisection of log(a - 1): a may be anywhere between 1 and the largest float."""
+    largest = np.log(np.finfo(np.float64).max)
+
+    def falls_short(a: Floats) -> Truths:
+        return _slack(contest, a, q)[0] < 0
+
+    shape = np.shape(contest.own)
+    _, log_above = _bisect(
+        lambda t: falls_short(1 + np.exp(t)), np.full(shape, np.log(EPSILON / 4)), np.full(shape, largest)
+    )
+    a = 1 + np.exp(log_above)
+    # The exponential may round to a float below the root.
+    a = np.where(falls_short(a), np.nextafter(a, np.inf), a)
+    a = np.where(falls_short(np.ones(shape)), a, 1.0)
+    return np.where((contest.lead <= 0) | falls_short(np.full(shape, np.finfo(np.float64).max)), np.inf, a)
 
 
 def _project(point: Floats) -> Floats:
@@ -229,32 +255,109 @@ def _project(point: Floats) -> Floats:
     return nearest
 
 
-def _balance(w: Floats, a: float, q: float) -> Floats:
+class _Balance:
     """The minimiser for q > 1: all coordinates in use have the same slope, and together they make 1.
 
-    The unknown is p_m, the coordinate of the heaviest class and the largest of all. It fixes the common slope,
-    the slope fixes every other coordinate, and all of them grow with it: one bisection.
+    With r = q - 1, x = p / a and m the heaviest class, the slopes of p_k and p_m are the same where
+
+        (w_m - w_k) (x_m^r + (1 - x_m)^r) = (W - w_k) (x_m^r - x_k^r) + w_k ((1 - x_k)^r - (1 - x_m)^r).
+
+    All terms are at least 0, so nothing cancels. Given p_m, which is the largest, each other p_k is the root of one
+    equation, and all grow with p_m: another root. Its unknown is 1 - p_m, which a = 1 asks for to more digits than
+    p_m has. That of a class is v = 1 - (x_k / x_m)^min(r, 1), precise where floats are dense: close to 0 for classes
+    that nearly tie, and for all that are seen when q is near 1.
     """
-    heaviest = int(np.argmax(w))
 
-    def slope(p: Floats) -> Floats:
-        # d/dp of w (a-p)^q + (W-w) p^q, over q a^(q-1), counted from its least possible value: three terms >= 0.
-        with np.errstate(divide="ignore"):
-            lag = -w * np.expm1((q - 1) * np.log1p(-p / a))
-        rise: Floats = (w[heaviest] - w) + lag + (w.sum() - w) * (p / a) ** (q - 1)
-        return rise
+    def __init__(self, w: Floats, a: float, q: float) -> None:
+        self.heaviest = int(np.argmax(w))
+        self.own, self.w = float(w[self.heaviest]), np.delete(w, self.heaviest)
+        self.rest, self.behind = w.sum() - self.w, self.own - self.w
+        self.a, self.r, self.bend = a, q - 1, min(q - 1, 1.0)
+        self.v = np.where(self.behind > 0, self.bend / 2, 0.0)
 
-    def coordinates(largest: Floats) -> Floats:
-        level = slope(np.full(w.shape, largest))[heaviest]
-        return _bisect(lambda p: slope(p) < level, np.zeros(w.shape), np.full(w.shape, largest))[0]
+    def minimiser(self) -> Floats:
+        # The solution for q = 2 is where to look first.
+        near = 1 - _project(self.a * (np.append(0, -self.behind) / (self.own + self.w.sum())))[0]
+        with np.errstate(all="ignore"):
+            # Less than this neither p_m shows nor a - p_m.
+            least = np.log(max(min(self.a - 1, 1) * EPSILON / 4, 1e-300))
+            most = np.log(self.w.size / (self.w.size + 1))
+            if self._excess(least)[0] >= 0:
+                missing = np.exp(least)
+            else:
+                start = np.log(np.maximum(near, 0.01))
+                missing = float(np.exp(_newton(self._excess, least, most, start, 1.0)))
+            others = self._others(missing)
+        # What the others are off by rounding, or by a leap between neighbouring floats, is shared out.
+        others = np.minimum(others * (missing / (others.sum() or 1.0)), 1 - missing)
+        return np.insert(others, self.heaviest, 1 - missing)
 
-    ends = _bisect(lambda t: np.asarray(coordinates(t).sum() < 1), np.asarray(1 / w.size), np.ones(()))
-    low, high = (coordinates(end) for end in ends)
-    # Near q = 1 the other coordinates may leap between neighbouring floats: what is missing to 1 lies in between.
-    leap = (high - low).sum()
-    part = (1 - low.sum()) / leap if leap > 0 else 0.0
-    minimiser: Floats = low + part * (high - low)
-    return minimiser
+    def _others(self, missing: float) -> Floats:
+        """All p_k but the largest, which is 1 - missing."""
+        x, gap = (1 - missing) / self.a, (self.a - 1 + missing) / self.a
+        log_x, log_gap = self.r * np.log(x), self.r * np.log(gap)
+        # In units of the larger power: both may be below the smallest float.
+        unit = max(log_x, log_gap)
+        power_x, wanted = np.exp(log_x - unit), self.behind * (np.exp(log_x - unit) + np.exp(log_gap - unit))
+
+        def surplus(v: Floats) -> tuple[Floats, Floats]:
+            log_ratio = np.log1p(-v) / self.bend
+            below = -x * np.expm1(log_ratio)
+            room = gap + below
+            near_x = self.rest * power_x
+            near_1 = self.w * np.exp(np.minimum(self.r * np.log(room) - unit, 700))
+            drop = np.expm1(self.r * log_ratio)
+            value = -near_x * drop - near_1 * np.expm1(self.r * np.log1p(-below / room)) - wanted
+            # What rounding leaves is 0: no step would make it less.
+            value[np.abs(value) <= 4 * EPSILON * (1 + self.r) * wanted] = 0
+            slope = near_x * (1 + drop) + near_1 * np.exp(log_ratio) * x / room
+            return value, slope * self.r / (self.bend * (1 - v))
+
+        # The same at x_k = 0: it is enough for the classes that are not in use.
+        at_zero = self.rest * power_x + self.w * (np.exp(np.minimum(-unit, 700)) - np.exp(log_gap - unit))
+        least = np.where(at_zero <= wanted, 1.0, 0.0)
+        self.v = _newton(surplus, least, np.ones_like(self.w), self.v, self.bend)
+        return np.asarray((1 - missing) * np.exp(np.log1p(-self.v) / self.bend))
+
+    def _excess(self, log_missing: Floats) -> tuple[Floats, Floats]:
+        """By how much less than `missing` the others make together, and how that grows with its logarithm."""
+        missing = float(np.exp(log_missing))
+        p = self._others(missing)
+        r, x, top = self.r - 1, p / self.a, (1 - missing) / self.a
+        # The slopes stay equal: how steep they are says by how much one coordinate moves with another.
+        steep = np.logaddexp(np.log(self.rest) + r * np.log(x), np.log(self.w) + r * np.log1p(-x))
+        first = np.logaddexp(
+            np.log(self.w.sum()) + r * np.log(top),
+            np.log(self.own) + r * np.log((self.a - 1 + missing) / self.a),
+        )
+        excess = missing - p.sum()
+        slope = missing * (1 + np.exp(first - steep)[p > 0].sum())
+        return np.asarray(excess if abs(excess) > 4 * EPSILON * missing else 0.0), np.asarray(slope)
+
+
+def _newton(
+    f: Callable[[Floats], tuple[Floats, Floats]], low: Floats, high: Floats, start: Floats, unit: float
+) -> Floats:
+    """The root of an increasing f, elementwise, to rounding's part of `unit`.
+
+    Newton's steps where they stay inside the bracket and are half as long as the one before, else halves of it: never
+    slower than bisection by more than a factor of two.
+    """
+    x, before = np.clip(start, low, high), high - low
+    for _ in range(120):
+        value, slope = f(x)
+        low, high = np.where(value < 0, x, low), np.where(value > 0, x, high)
+        step = value / slope
+        newton = x - step
+        # Written so that a step that is no number is refused as well.
+        good = (newton >= low) & (newton <= high) & (2 * np.abs(step) <= before)
+        moved = np.where(value == 0, x, np.where(good, newton, (low + high) / 2))
+        before = np.abs(moved - x)
+        x = moved
+        # The error after one of Newton's steps is of the order of its square.
+        if (before <= unit * np.where(good, 1e-10, EPSILON)).all():
+            break
+    return x
 
 
 def _bisect(below: Callable[[Floats], Truths], low: Floats, high: Floats) -> tuple[Floats, Floats]:

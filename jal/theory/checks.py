@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Real
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -18,10 +21,16 @@ def row_stochastic(matrix: ArrayLike) -> Floats:
     InputError
         Says which of these fails, and where.
     """
-    t = numbers("the transition matrix", matrix)
+    t = _array("the transition matrix", matrix)
     if t.ndim != 2 or t.shape[0] != t.shape[1] or t.shape[0] < 2:
         raise InputError(
             f"the transition matrix has shape {t.shape}: it must be square, with at least two classes"
+        )
+    if not np.all(np.isfinite(t)):
+        row = int(np.argmin(np.isfinite(t).all(axis=1)))
+        raise InputError(
+            f"row {row} of the transition matrix is not finite: if no label of class {row} was seen, nothing is known "
+            "of it: leave the class out, or put in what you believe of it"
         )
     if not np.all(t >= 0):
         raise InputError(f"the transition matrix holds {t.min():g}: a probability is at least 0")
@@ -35,13 +44,24 @@ def row_stochastic(matrix: ArrayLike) -> Floats:
 
 
 def numbers(thing: str, values: ArrayLike) -> Floats:
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{thing} is not an array of numbers: {error}") from None
+    """As float64, but for text, which numpy would read, and for tensors that want gradients: none are passed on."""
+    array = _array(thing, values)
     if not np.all(np.isfinite(array)):
         raise InputError(f"{thing} holds a value that is not finite: give numbers only")
     return array
+
+
+def _array(thing: str, values: ArrayLike) -> Floats:
+    if getattr(values, "requires_grad", False):
+        raise InputError(f"{thing} is a tensor that wants gradients, which end here: give its detach()")
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind not in "biufO":
+            raise TypeError(f"it holds {array.dtype.type.__name__.rstrip('_')}")
+        return array.astype(np.float64)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{thing} is not an array of numbers ({reason}): give numbers only") from None
 
 
 def weights(values: ArrayLike) -> Floats:
@@ -54,12 +74,29 @@ def weights(values: ArrayLike) -> Floats:
 
 
 def scale(a: float) -> float:
-    if not (np.isfinite(a) and a >= 1):
-        raise InputError(f"a is {a:g}: it must be a finite number of at least 1")
-    return float(a)
+    number = _number("a", a, "a finite number of at least 1")
+    if number < 1:
+        raise InputError(f"a is {number:g}: it must be a finite number of at least 1")
+    return number
 
 
 def exponent(q: float) -> float:
-    if not (np.isfinite(q) and q > 0):
-        raise InputError(f"q is {q:g}: it must be a finite number above 0")
-    return float(q)
+    number = _number("q", q, "a finite number above 0")
+    if number <= 0:
+        raise InputError(f"q is {number:g}: it must be a finite number above 0")
+    return number
+
+
+def _number(thing: str, value: object, wanted: str) -> float:
+    """One number, in whatever holds just one; not text, and no tensor that wants gradients."""
+    if getattr(value, "requires_grad", False):
+        raise InputError(f"{thing} is a tensor that wants gradients, which end here: give its item()")
+    try:
+        array = np.asarray(value)
+        number = float(array) if array.ndim == 0 and array.dtype.kind in "biufO" else math.nan
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        shown = f"{value:g}" if isinstance(value, Real) else f"{value!r:.60}"
+        raise InputError(f"{thing} is {shown}: it must be {wanted}")
+    return number

@@ -9,7 +9,14 @@ import pytest
 from jal import datasets, noise
 from jal.errors import InputError
 from jal.experiments import resolve
-from jal.experiments.labels import noisy_labels, report_of, source_of, transition, validation_labels
+from jal.experiments.labels import (
+    missed_rates,
+    noisy_labels,
+    report_of,
+    source_of,
+    transition,
+    validation_labels,
+)
 
 DIGITS = datasets.load("digits")
 
@@ -121,3 +128,20 @@ def test_labels_that_others_made_come_with_their_licence():
     )
     assert source_of(spec(dataset="cifar10", noise="instance", rate=0.2).noise, "cifar10")["licence"]
     assert source_of(spec(noise="symmetric", rate=0.4).noise, "digits") == {}
+
+
+@pytest.mark.filterwarnings("ignore:a noise rate of 0 where 0.4")
+def test_exact_counts_of_too_few_labels_tell_both_rates():
+    few = DIGITS.first(60)
+    run = spec(noise="symmetric", rate=0.4, train_size=60)
+    given = noisy_labels(run, few)
+    assert missed_rates(run, few.train_labels, given, 10) == {"asked": 0.4, "reached": 0.0}
+    assert "a noise rate of 0 where 0.4 was asked for" in str(report_of(run, few))
+
+
+def test_rates_that_agree_are_not_told():
+    for words in ({}, {"noise": "symmetric", "rate": 0.4}, {"noise": "instance", "rate": 0.3}):
+        run = spec(**words)
+        assert missed_rates(run, DIGITS.train_labels, noisy_labels(run, DIGITS), 10) == {}
+    drawn = spec(noise="symmetric", rate=0.4, train_size=60, method="bernoulli")
+    assert missed_rates(drawn, DIGITS.train_labels[:60], DIGITS.train_labels[:60], 10) == {}

@@ -12,7 +12,7 @@ import torch
 
 from jal import datasets, noise
 from jal.errors import InputError, Stopped, TrainingError
-from jal.experiments import Store, run, run_missing
+from jal.experiments import Record, Store, run, run_missing
 from jal.experiments.device import choose_device, computing
 from jal.experiments.labels import noisy_labels
 from jal.experiments.run import estimate, estimates, train_command
@@ -286,3 +286,11 @@ def test_plain_reaches_the_training_and_leaves_the_run_as_it_is(short, monkeypat
     made.clear()
     estimate(spec, plain=plain)
     assert bool(made) == (not plain)
+
+
+@pytest.mark.filterwarnings("ignore:a noise rate of 0 where 0.4")
+def test_a_rate_that_is_not_reached_is_in_the_record_and_no_other(short, record):
+    few = run(short(train_size=60, epochs=1), deterministic=True)
+    assert few.rates == {"asked": 0.4, "reached": 0.0}
+    assert Record.from_json(few.to_json()) == few
+    assert record.rates == {} and '"rates"' not in record.to_json()

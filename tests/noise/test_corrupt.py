@@ -1,5 +1,6 @@
 import hashlib
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -145,3 +146,19 @@ def test_a_million_labels_take_a_moment(method):
         corrupt(labels, symmetric(10, 0.4), seed, method)
         seconds.append(time.perf_counter() - start)
     assert sorted(seconds)[2] < 0.5
+
+
+def test_exact_counts_that_change_nothing_say_so_with_both_rates():
+    true = np.repeat(np.arange(1000), 50)
+    with pytest.warns(UserWarning, match="a noise rate of 0 where 0.8 was asked for") as caught:
+        noisy = corrupt(true, symmetric(1000, 0.8), 1)
+    assert np.array_equal(noisy, true)
+    assert len(caught) == 1 and "\n" not in str(caught[0].message)
+
+
+@pytest.mark.parametrize("rate", [0.2, 0.4, 0.6, 0.8])
+def test_the_rates_of_the_paper_pass_without_a_word(rate):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        corrupt(np.repeat(np.arange(100), 500), symmetric(100, rate), 1)
+        corrupt(np.repeat(np.arange(1000), 50), symmetric(1000, rate), 1, "bernoulli")

@@ -192,3 +192,15 @@ def test_a_cover_by_no_number_is_refused(a, q):
     found = report([0], [0], 2, probabilities=[[0.6, 0.4]])
     with pytest.raises(InputError, match="give a finite a"):
         found.images.covered(a, q)
+
+
+@pytest.mark.filterwarnings("ignore:a noise rate of 0 where")
+def test_a_rate_that_is_not_reached_is_told_beside_the_one_that_was_asked_for():
+    T, true = symmetric(100, 0.8), np.repeat(np.arange(100), 50)
+    found = report(true, corrupt(true, T, 1), 100, nominal=0.8, transition=T)
+    assert found.short and found.asked == pytest.approx(0.8)
+    (line,) = [line for line in str(found).splitlines() if line.startswith("too few")]
+    assert "a noise rate of 0 where 0.8 was asked for" in line
+    assert found.to_dict()["too_few"] in line
+    fine = report(true, corrupt(true, T, 1, "bernoulli"), 100, nominal=0.8, transition=T)
+    assert not fine.short and "too few" not in str(fine) and "too_few" not in fine.to_dict()

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from jal.errors import InputError
-from jal.noise import asymmetric, corrupt, empirical_transition, pair, read_transition, symmetric, threshold
+from jal.noise import (
+    asymmetric,
+    corrupt,
+    empirical_transition,
+    pair,
+    read_predictions,
+    read_transition,
+    symmetric,
+    threshold,
+    threshold_of,
+)
 from jal.theory import is_asymmetric
 
 
@@ -83,3 +93,53 @@ def test_bad_files_are_refused_in_one_line(tmp_path, content, message):
     assert "\n" not in str(error.value)
     with pytest.raises(InputError, match="cannot read"):
         read_transition(tmp_path / "absent.csv")
+
+
+@pytest.mark.parametrize("q", [0.5, 2.0, 3.0])
+@pytest.mark.parametrize("rate", [0.0, 0.3, 0.45, 0.6])
+@pytest.mark.parametrize("K", [2, 10, 100])
+def test_closed_forms_are_those_of_the_matrix(K, rate, q):
+    for name, make in (("symmetric", symmetric), ("pair", pair)):
+        closed, full = threshold_of(name, K, rate, q), threshold(make(K, rate), q)
+        assert (closed.true_class, closed.rival, closed.q) == (full.true_class, full.rival, full.q)
+        assert [closed.a, closed.margin, closed.kept, closed.lost] == pytest.approx(
+            [full.a, full.margin, full.kept, full.lost], rel=1e-12, abs=1e-14
+        )
+
+
+def test_closed_forms_make_no_matrix():
+    assert threshold_of("symmetric", 50_000, 0.4).a == pytest.approx(49_999 / (49_999 - 20_000))
+    assert threshold_of("pair", 2**31, 0.4).a == pytest.approx(5)
+    with pytest.raises(InputError, match="did you mean 'symmetric'"):
+        threshold_of("symetric", 10, 0.4)
+
+
+def test_a_class_without_labels_is_named():
+    with pytest.raises(InputError, match=r"row 1 .* if no label of class 1 was seen") as error:
+        threshold(empirical_transition([0, 2, 2], [1, 2, 0], 3))
+    assert "\n" not in str(error.value)
+
+
+def test_predictions_from_a_file(tmp_path):
+    file = tmp_path / "P.csv"
+    file.write_text("1,0.2,0.8\n0,0.9,0.1\n")
+    given, P = read_predictions(file)
+    assert given.tolist() == [1, 0] and P.tolist() == [[0.2, 0.8], [0.9, 0.1]]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("0.5,0.2,0.8\n", "is no table of predictions"),
+        ("nan,0.2,0.8\n", "is no table of predictions"),
+        ("0,1\n", "is no table of predictions"),
+        ("2,0.2,0.8\n", "the first column's labels hold 2"),
+        ("a,b,c\n", "not a table"),
+    ],
+)
+def test_files_that_hold_no_predictions_are_refused(tmp_path, content, message):
+    file = tmp_path / "P.csv"
+    file.write_text(content)
+    with pytest.raises(InputError, match=message) as error:
+        read_predictions(file)
+    assert "\n" not in str(error.value)
