@@ -31,9 +31,15 @@ def parse(text: str) -> Any:
     Raises
     ------
     ValueError, RecursionError
-        for any other text.
+        for any other text, and for half of a surrogate pair in it, which nothing can write or print.
     """
-    return _DECODER.decode(text)
+    data = _DECODER.decode(text)
+    if "\\u" in text:
+        try:
+            json.dumps(data, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise InputError(f"a text in it has half of a pair of characters ({error.reason})") from None
+    return data
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

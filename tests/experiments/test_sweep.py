@@ -232,6 +232,8 @@ def test_what_is_no_record_of_this_version_is_named_and_made_again(fake, specs_o
     assert fake.begun() == [1, 2, 3] and done.exit_code == 0
     assert [record.id for record in fake.store.records()] == sorted(spec.id for spec in specs)
     assert good.id not in done.ran
+    aside = {file.stem for file in (fake.store.path / ".aside").rglob("*.json")}
+    assert aside == {cut.id, older.id, other.id}, "what was there is kept, to be looked at"
 
 
 def test_sweeps_of_one_store_share_its_runs(fake):
