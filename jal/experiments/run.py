@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jal import lease
 from jal.errors import InputError, Stopped
 from jal.experiments import artifacts, provenance
 from jal.experiments.device import choose_device, computing
 from jal.experiments.labels import noisy_labels, source_of, validation_labels
-from jal.experiments.record import SCHEMA, Record
+from jal.experiments.ledger import Ledger
+from jal.experiments.record import SCHEMA, Record, RecordError
 from jal.experiments.spec import RunSpec
 from jal.experiments.store import Store, stored
+from jal.experiments.workers import lost
+from jal.lease import Lease
 
 if TYPE_CHECKING:
     from jal.datasets import ImageData
@@ -261,6 +266,8 @@ def train_command(
 ) -> tuple[Record, Path, bool]:
     """One run, kept in the folder `results`; one that was stopped there is gone on with.
 
+    While another process makes it, this one waits, for the Record or to go on with it.
+
     Returns
     -------
     the Record, its file, and whether it was run now: one that is there already is not run `again` unless asked.
@@ -278,9 +285,15 @@ def train_command(
     if record is not None:
         return record, store.file(spec), False
     kept = Checkpoints(store.checkpoints, spec.id)
-    if again:
-        kept.clear()
-    with stop_on_sigterm() as request:
+    with stop_on_sigterm() as request, _claimed(spec, store, lambda: request.requested) as claim:
+        if again:
+            kept.clear()
+        else:
+            with suppress(RecordError):  # which has been named
+                record = store.get(spec)
+            if record is not None:  # made meanwhile
+                return record, store.file(spec), False
+        lost_claim = lease.polled(lambda: not claim.held())
         record = run(
             spec,
             device,
@@ -288,12 +301,37 @@ def train_command(
             progress,
             data_root=data_root,
             checkpoints=store.checkpoints,
-            stop=lambda: request.requested,
+            stop=lambda: request.requested or lost_claim(),
             labels=labels,
         )
-    file = store.put(record)
-    kept.clear()
+        if not claim.held():
+            raise lost(spec)
+        file = store.put(record)
+        kept.clear()
     return record, file, True
+
+
+@contextmanager
+def _claimed(spec: RunSpec, store: Store, stop: Callable[[], bool]) -> Iterator[Lease]:
+    """The right to make a run; it is waited for while another process has it.
+
+    Raises
+    ------
+    Stopped
+        if it was asked to meanwhile.
+    """
+    ledger, waited = Ledger(store.path), False
+    while (claim := ledger.claim(spec.id)) is None:
+        if stop():
+            raise Stopped(f"{spec.loss.name} ({spec.id}) was not begun: another process makes it")
+        if not waited:
+            print(f"{spec.loss.name} ({spec.id}) is being made by another process: waiting", file=sys.stderr)
+        waited = True
+        time.sleep(lease.POLL)
+    try:
+        yield claim
+    finally:
+        claim.release()
 
 
 def _rounded(value: float) -> float:

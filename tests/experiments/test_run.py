@@ -1,10 +1,13 @@
 """Running: what a Record says, the same bits twice, and only what is missing."""
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from jal.errors import InputError, Stopped, TrainingError
 from jal.experiments import Store, run, run_missing
 from jal.experiments.device import choose_device, computing
 from jal.experiments.labels import noisy_labels
+from jal.experiments.ledger import Ledger
 from jal.experiments.run import estimate, train_command
 
 
@@ -180,6 +184,68 @@ def test_the_command_keeps_a_record_and_does_not_run_twice(short, tmp_path):
     assert train_command(short(), tmp_path / "runs") == (first, file, False)
     again, _, ran = train_command(short(), tmp_path / "runs", again=True)
     assert ran and result(again) == result(first)
+
+
+def jal(*words, **options):
+    """A command in a process of its own, with a checkpoint every tenth of a second."""
+    command = [sys.executable, Path(__file__).with_name("often_kept.py"), *words, "--device", "cpu"]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options)
+
+
+RUN = ("--dataset", "digits", "--loss", "CE", "--noise", "symmetric", "--rate", "0.4")
+SAME = ("digits", "--where", "loss=CE,noise=symmetric,rate=0.4", "--seeds", "123", "--jobs", "1")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(("train", *RUN, "-r", "epochs=10"),) * 2, (("train", *RUN), ("sweep", *SAME))],
+    ids=["train", "sweep"],
+)
+def test_two_commands_that_make_one_run_both_end_with_its_record(tmp_path, one, other):
+    results = ("--results", str(tmp_path))
+    with jal(*one, *results) as one, jal(*other, *results) as two:
+        ends = [each.communicate(timeout=240) for each in (one, two)]
+    assert [one.returncode, two.returncode] == [0, 0], ends
+    assert len(Store(tmp_path).records(complain=pytest.fail)) == 1
+    assert not [file for file in tmp_path.rglob(".c*/*") if file.is_file()], "a claim or a checkpoint is left"
+
+
+def test_who_waits_for_a_run_says_so_and_can_be_told_to_stop(short, tmp_path, capsys):
+    spec, ledger = short(), Ledger(tmp_path)
+    claim = ledger.claim(spec.id)
+    timer = threading.Timer(1, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    with pytest.raises(Stopped, match=rf"JAL-CE \({spec.id}\) was not begun: another process makes it"):
+        train_command(spec, tmp_path)
+    assert capsys.readouterr().err == f"JAL-CE ({spec.id}) is being made by another process: waiting\n"
+    threading.Timer(1, claim.release).start()
+    assert train_command(spec, tmp_path)[2]
+
+
+def test_a_train_whose_claim_is_lost_writes_no_record(short, tmp_path):
+    spec = short()
+
+    def lose(epoch, quantities):
+        if epoch == 2:  # the last: nothing asks it to stop any more
+            (tmp_path / ".claims" / f"{spec.id}.json").unlink()
+
+    with pytest.raises(Stopped, match="is no longer this process's to make"):
+        train_command(spec, tmp_path, progress=lose)
+    assert Store(tmp_path).get(spec) is None
+    assert train_command(spec, tmp_path)[2]
+
+
+def test_a_sweep_that_tidies_leaves_the_checkpoints_of_a_run_that_is_made_again(short, record, tmp_path):
+    store, kept = Store(tmp_path), tmp_path / ".checkpoints" / record.id / "000001.json"
+    store.put(record)
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    claim = Ledger(tmp_path).claim(record.id)
+    run_missing([record.spec], store)
+    assert kept.exists()
+    claim.release()
+    run_missing([record.spec], store)
+    assert not kept.parent.exists()
 
 
 def test_data_that_cannot_be_had_is_an_input_error(short):

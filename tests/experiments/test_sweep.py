@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -282,6 +283,59 @@ def test_a_sweep_that_is_killed_takes_its_workers_along_and_blocks_nobody(fake):
     assert fake.done() == [1, 2, 3]
     assert sorted(fake.begun()) == [1, 1, 2, 2, 3]
     assert fake.leftovers() == []
+
+
+def wait_for_end(process, seconds=20):
+    """Its exit code and what it said."""
+    _, said = process.communicate(timeout=seconds)
+    return process.returncode, said
+
+
+@pytest.mark.parametrize("where", ["threads", "processes"])
+def test_a_sweep_that_loses_its_permit_ends_with_75(fake, specs_of, where):
+    """As when its folder is removed, or another sweep tidies while the machine sleeps."""
+    fake.plan(seconds=4)
+    with fake.process([1, 2], where=where) as process:
+        fake.until(1)
+        shutil.rmtree(fake.store.path / ".sweeps")
+        code, said = wait_for_end(process)
+    assert code == 75 and "Traceback" not in said
+    assert said.splitlines()[-1].startswith(
+        "0 of 2 runs done, 2 left (the sweep's own file in .sweeps is gone"
+    )
+    assert fake.begun() == [1], "it went on without a permit"
+    fake.plan()
+    assert fake.sweep(specs_of([1, 2])).exit_code == 0
+    assert [step > 0 for _, _, step in fake.starts()] == [False, True, False], "it was not gone on with"
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_run_whose_claim_is_lost_stops_and_its_sweep_ends_with_75(fake, specs_of, gone):
+    fake.plan(seconds=4)
+    (spec,) = specs_of([1])
+    claim = fake.store.path / ".claims" / f"{spec.id}.json"
+    with fake.process([1]) as process:
+        fake.until(1)
+        claim.unlink()
+        if not gone:
+            claim.write_text(json.dumps({"host": "elsewhere", "processes": "", "pid": 1, "process": "x"}))
+        code, said = wait_for_end(process)
+    assert code == 75 and "(a run's claim is gone or another's" in said.splitlines()[-1]
+    assert (fake.begun(), fake.ended(), fake.done()) == ([1], [], [])
+    assert claim.exists() is not gone, "it was not this sweep's to give back"
+
+
+def test_no_record_is_written_by_whoever_has_lost_the_claim(fake, specs_of):
+    """At the very end of a run, when nothing asks it to stop any more."""
+    (spec,) = specs_of([1])
+
+    def overtaken(spec, **options):
+        (fake.store.path / ".claims" / f"{spec.id}.json").unlink()
+        return fake.finished(spec, 1)
+
+    done = sweep([spec], store=fake.store, jobs=1, threads=True, runner=overtaken, tell=fake.lines.append)
+    assert (done.exit_code, done.stopped, fake.done()) == (75, "claim", [])
+    assert fake.sweep([spec]).exit_code == 0 and fake.done() == [1]
 
 
 def test_a_script_without_a_guard_is_told_so(fake, specs_of):
