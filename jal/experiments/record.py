@@ -108,6 +108,31 @@ def _is_share(name: str) -> bool:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A stretch of a run that was made in one go, or in several by the same code on the same hardware.
+
+    Attributes
+    ----------
+    commit, dirty
+        of its code, and whether there were changes on top; "unknown" and None where its checkpoint did not say.
+    device, processor, threads
+        as in a Record's environment.
+    seconds
+        of training.
+    """
+
+    commit: str
+    seconds: float
+    dirty: bool | None = None
+    device: str | None = None
+    processor: str | None = None
+    threads: int | None = None
+
+
+Environment = dict[str, str | int | bool | list[Part]]
+
+
+@dataclass(frozen=True)
 class Record:
     """What one run gave. Two equal runs differ in `environment` and `timing` alone.
 
@@ -122,7 +147,8 @@ class Record:
     curves
         one list a quantity, one value an epoch: see `jal.training.loop.train`.
     environment
-        device, processor, versions, commit, threads.
+        device, processor, versions, commit, threads: those of the run's end. `parts`, one `Part` each, where it was
+        not made by one commit on one device, as it can be that is stopped and resumed.
     timing
         `seconds` of training and `images_per_second`.
     accuracies
@@ -138,7 +164,7 @@ class Record:
     spec: RunSpec
     accuracy: float
     curves: dict[str, list[float]] | Curves
-    environment: dict[str, str | int | bool]
+    environment: Environment
     timing: dict[str, float]
     accuracies: dict[str, float] = field(default_factory=dict)
     artifacts: dict[str, str] = field(default_factory=dict)

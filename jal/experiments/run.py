@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ from jal.experiments import artifacts, provenance
 from jal.experiments.device import choose_device, computing
 from jal.experiments.labels import noisy_labels, source_of, validation_labels
 from jal.experiments.ledger import Ledger
-from jal.experiments.record import SCHEMA, Record, RecordError
+from jal.experiments.record import SCHEMA, Environment, Part, Record, RecordError
+from jal.experiments.schema import pack, unpack
 from jal.experiments.spec import RunSpec
 from jal.experiments.store import Store, stored
 from jal.experiments.workers import lost
@@ -92,21 +94,28 @@ def run(
     with _training(spec, device, deterministic, data_root, labels) as training:
         images = len(training.order)
         kept = Checkpoints(checkpoints, spec.id) if checkpoints is not None else None
-        before = 0.0
+        before: list[Part] = []
         if kept is not None and (found := kept.load(training.device)):
             training.restore(*found)
             observer.restore(found[0])
-            before = found[1]["seconds"]
+            before = _parts_of(found[1])
+        here = provenance.environment(str(training.device), torch.get_num_threads(), commit)
         began, first = time.perf_counter(), training.epoch * training.steps + training.step
 
         def seconds() -> float:
-            return before + time.perf_counter() - began
+            return sum(part.seconds for part in before) + time.perf_counter() - began
+
+        def parts() -> list[Part]:
+            return _with_part(before, here, time.perf_counter() - began)
 
         def between(training: Training) -> None:
             stopping = stop()
             if kept is not None and (stopping or kept.due()):
                 tensors, meta = training.state()
-                kept.save(tensors | observer.state(), meta | {"seconds": seconds()})
+                kept.save(
+                    tensors | observer.state(),
+                    meta | {"seconds": seconds(), "parts": pack(parts(), list[Part])},
+                )
             if stopping:
                 raise Stopped(f"{spec.loss.name} ({spec.id}) was stopped in epoch {training.epoch + 1}")
 
@@ -118,7 +127,12 @@ def run(
                 progress(epoch, {**quantities, "images_per_second": rate})
 
         curves = training.run(report, between)
-        environment = provenance.environment(str(training.device), torch.get_num_threads(), commit)
+        environment: Environment = {
+            **provenance.environment(str(training.device), torch.get_num_threads(), commit),
+            "deterministic": deterministic,
+        }
+        if len(made := parts()) > 1:
+            environment["parts"] = [replace(part, seconds=round(part.seconds, 3)) for part in made]
         tested = training.tested
         seen = observer.artifacts(training)
     rounded = {name: [_rounded(value) for value in curve] for name, curve in curves.items()}
@@ -129,7 +143,7 @@ def run(
         accuracy=rounded["test_accuracy"][-1],
         accuracies={name: rounded[curve][-1] for name, curve in tested.items()},
         curves=rounded,
-        environment=environment | {"deterministic": deterministic},
+        environment=environment,
         artifacts={name: artifacts.keep(store, spec, name, arrays) for name, arrays in seen.items() if store},
         labels=source_of(spec.noise, spec.dataset, labels),
         timing={
@@ -137,6 +151,22 @@ def run(
             "images_per_second": round(spec.recipe.epochs * images / seconds(), 1),
         },
     )
+
+
+def _parts_of(meta: Mapping[str, Any]) -> list[Part]:
+    """What a checkpoint says of how far the run was made, and by what."""
+    if "parts" in meta:
+        return unpack(meta["parts"], list[Part], "the checkpoint's parts")
+    return [Part(provenance.UNKNOWN, meta["seconds"])]  # of an older version, which kept the time alone
+
+
+def _with_part(before: list[Part], here: Mapping[str, Any], seconds: float) -> list[Part]:
+    """The parts of a run with one more, which lengthens the last where code and hardware are the same."""
+    said = {name: here[name] for name in ("commit", "dirty", "device", "processor", "threads")}
+    latest = Part(seconds=seconds, **said)
+    if before and replace(before[-1], seconds=seconds) == latest:
+        return [*before[:-1], replace(latest, seconds=before[-1].seconds + seconds)]
+    return [*before, latest]
 
 
 def estimate(

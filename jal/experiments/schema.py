@@ -120,7 +120,7 @@ def _convert(value: Any, hint: Any, where: str, recurse: Any) -> Any:
         options = get_args(hint)
         if value is None and NoneType in options:
             return None
-        exact = [option for option in options if type(value) is option]
+        exact = [option for option in options if type(value) is (get_origin(option) or option)]
         return recurse(value, (exact or [o for o in options if o is not NoneType])[0], where)
     if kind is tuple and isinstance(value, (tuple, list)):
         (element, _) = get_args(hint)

@@ -1,5 +1,6 @@
 """Running: what a Record says, the same bits twice, and only what is missing."""
 
+import json
 import os
 import signal
 import subprocess
@@ -19,7 +20,9 @@ from jal.experiments import Store, run, run_missing
 from jal.experiments.device import choose_device, computing
 from jal.experiments.labels import noisy_labels
 from jal.experiments.ledger import Ledger
+from jal.experiments.record import Part
 from jal.experiments.run import estimate, train_command
+from jal.training.checkpoint import Checkpoints
 
 
 def result(record):
@@ -262,6 +265,53 @@ def test_a_run_that_is_stopped_is_gone_on_with(short, tmp_path):
     assert list(tmp_path.glob("*/*.safetensors"))
     taken_up = run(short(), deterministic=True, checkpoints=tmp_path)
     assert result(taken_up) == result(undisturbed)
+
+
+def made_in_two(spec, folder, between=lambda: None):
+    """Stopped after seven steps and gone on with, after what happens between."""
+    steps = iter(range(10**6))
+    with pytest.raises(Stopped):
+        run(spec, deterministic=True, checkpoints=folder, stop=lambda: next(steps) == 7)
+    between()
+    return run(spec, deterministic=True, checkpoints=folder)
+
+
+def test_a_run_made_by_two_commits_lists_its_parts(short, record, tmp_path, monkeypatch):
+    made = made_in_two(short(), tmp_path / "a", lambda: monkeypatch.setenv("JAL_COMMIT", "fedcba9876543210"))
+    assert result(made) == result(record), "the parts are no part of the result"
+    parts = made.environment["parts"]
+    assert [part.commit for part in parts] == ["0123456789abcdef", "fedcba9876543210"]
+    for part in parts:
+        assert (part.dirty, part.device, part.threads) == (False, "cpu", 1)
+        assert part.processor == made.environment["processor"] and part.seconds > 0
+    assert made.environment["commit"] == "fedcba9876543210"
+    assert sum(part.seconds for part in parts) == pytest.approx(made.timing["seconds"], abs=0.2)
+    store = Store(tmp_path / "runs")
+    data = json.loads(store.put(made).read_text())
+    assert set(data["environment"]["parts"][0]) == {
+        "commit", "dirty", "device", "processor", "threads", "seconds",
+    }  # fmt: skip
+    assert store.records() == [made]
+
+
+def test_a_run_resumed_by_the_same_code_looks_like_one_made_in_one_go(short, record, tmp_path):
+    made = made_in_two(short(), tmp_path)
+    assert made.environment.keys() == record.environment.keys() and "parts" not in made.environment
+
+
+def test_an_older_checkpoint_is_gone_on_with_and_its_commit_is_unknown(short, record, tmp_path):
+    def older():
+        kept = Checkpoints(tmp_path, record.id)
+        tensors, meta = kept.load()
+        kept.save(
+            tensors, {name: value for name, value in meta.items() if name != "parts"} | {"seconds": 3.5}
+        )
+
+    made = made_in_two(short(), tmp_path, older)
+    assert result(made) == result(record)
+    first, second = made.environment["parts"]
+    assert (first, second.commit) == (Part("unknown", 3.5), "0123456789abcdef")
+    assert made.timing["seconds"] > 3.5
 
 
 @pytest.mark.parametrize("kills", [4])
