@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jal import lease
-from jal.errors import InputError, Stopped
+from jal.errors import InputError, Stopped, TrainingError
 from jal.experiments import artifacts, provenance
 from jal.experiments.device import choose_device, computing
 from jal.experiments.labels import noisy_labels, source_of, validation_labels
@@ -193,7 +194,44 @@ def _training(
     data_root: str | Path | None,
     labels: str | Path | None,
 ) -> Iterator[Training]:
-    """A run before its first step, and around it the threads and kernels it is to have."""
+    """A run before its first step, and around it the threads and kernels it is to have.
+
+    Raises
+    ------
+    TrainingError
+        where its memory does not suffice, then or later; and as `run`.
+    """
+    with _memory_told(spec), _prepared(spec, device, deterministic, data_root, labels) as training:
+        yield training
+
+
+@contextmanager
+def _memory_told(spec: RunSpec) -> Iterator[None]:
+    import torch
+
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # On the CPU torch raises no class of its own.
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not _NO_MEMORY.search(str(error)):
+            raise
+        raise TrainingError(
+            f"there is not enough memory for batch_size={spec.recipe.batch_size} and "
+            f"width={spec.recipe.width:g}: lower one of them, or make fewer runs at a time"
+        ) from None
+
+
+_NO_MEMORY = re.compile("can't allocate memory|not enough memory|Storage size calculation overflowed")
+
+
+@contextmanager
+def _prepared(
+    spec: RunSpec,
+    device: str,
+    deterministic: bool,
+    data_root: str | Path | None,
+    labels: str | Path | None,
+) -> Iterator[Training]:
     import torch
 
     from jal import losses, models

@@ -341,5 +341,17 @@ def test_a_killed_run_gives_the_same_record(short, tmp_path, kills):
     assert not (tmp_path / ".checkpoints").exists()
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_a_run_that_does_not_fit_into_memory_says_so_in_one_line(short, monkeypatch, error):
+    from jal import models
+
+    def too_large(*arguments):
+        raise error
+
+    monkeypatch.setattr(models, "build", too_large)
+    with pytest.raises(TrainingError, match=r"not enough memory for batch_size=128 and width=1: lower one"):
+        run(short())
+
+
 def test_an_estimate_is_positive_and_changes_nothing(short):
     assert 0 < estimate(short()) < 600

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections import Counter
 from concurrent.futures import Future
 from dataclasses import replace
@@ -19,6 +20,7 @@ from jal import lease
 from jal.errors import InputError
 from jal.experiments import Store, grids, scheduler
 from jal.experiments.ledger import Ledger
+from jal.experiments.status import status
 from jal.experiments.sweep import sweep
 from jal.experiments.workers import LocalStaff, Worker
 
@@ -336,6 +338,58 @@ def test_no_record_is_written_by_whoever_has_lost_the_claim(fake, specs_of):
     done = sweep([spec], store=fake.store, jobs=1, threads=True, runner=overtaken, tell=fake.lines.append)
     assert (done.exit_code, done.stopped, fake.done()) == (75, "claim", [])
     assert fake.sweep([spec]).exit_code == 0 and fake.done() == [1]
+
+
+DEEP = b"[" * 100_000
+
+
+def hostile(record):
+    """Files that somebody else, or a broken disk, may leave in a store: where, and what they hold."""
+    text = json.loads(record.to_json())
+    other = "0123456789abcdef"
+    return {
+        "lease that is not UTF-8": (f".claims/{other}.json", b"\xff\xfe"),
+        "lease of an impossible process": (
+            f".sweeps/{other}.json",
+            json.dumps({"host": "a", "processes": "", "pid": float("inf"), "process": ""}).encode(),
+        ),
+        "deep lease": (f".claims/{other}.json", DEEP),
+        "deep note": (f".failed/{other}.json", DEEP),
+        "note that is not UTF-8": (f".failed/{other}.json", b"\xff"),
+        "half a pair in a note": (f".failed/{other}.json", b'{"reason": "\\ud800"}'),
+        "deep checkpoint": (f".checkpoints/{record.id}/000001.json", DEEP),
+        "deep Record": (f"digits/{record.id}.json", DEEP),
+        **{
+            f"{name} {value}": (f"digits/{record.id}.json", json.dumps(text | {name: value}).encode())
+            for name, value in {
+                "environment": {},
+                "timing": {},
+                "labels": {"from": "\ud800"},
+            }.items()
+        },
+        "1e308 seconds": (
+            f"digits/{record.id}.json",
+            json.dumps(text | {"timing": {"seconds": 1e308, "images_per_second": 1.0}}).encode(),
+        ),
+    }
+
+
+def test_a_bad_file_in_a_store_stops_neither_sweep_nor_status(record, tmp_path):
+    """Each is named in one line; the run is made, and the status is told."""
+    for what, (name, content) in hostile(record).items():
+        store = Store(tmp_path / what)
+        file = store.path / name
+        file.parent.mkdir(parents=True)
+        file.write_bytes(content)
+        os.utime(file, (time.time() - 15,) * 2)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            state = status(grids.get("digits"), [store])
+            assert sweep([record.spec], store=store, jobs=1, tell=lambda _: None).exit_code == 0, what
+        assert state.counts.done == 0 and str(state)
+        named = {str(each.message) for each in warned if str(file.parent) in str(each.message)}
+        assert named and not any("\n" in line for line in named), what
+        assert store.get(record.id).accuracy == record.accuracy, what
 
 
 def test_a_script_without_a_guard_is_told_so(fake, specs_of):
