@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 
 from jal.errors import JalError, printable
@@ -32,10 +33,14 @@ EXTRA_OF = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 a run or notebook failed, 2 bad input,
     75 stopped and resumable."""
+    formatted = warnings.formatwarning
+    warnings.formatwarning = _in_one_line
     try:
         from jal.cli import app
 
-        return int(app(arguments, standalone_mode=False) or 0)
+        code = int(app(arguments, standalone_mode=False) or 0)
+        # New releases of typer make this of Ctrl-C themselves, and say nothing.
+        return _refuse("interrupted", code) if code == 130 else code
     except JalError as error:
         return _refuse(str(error), error.exit_code)
     except ModuleNotFoundError as error:
@@ -54,6 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if type(error).__name__ == "Abort":
             return _refuse("interrupted", code=130)
         raise
+    finally:
+        warnings.formatwarning = formatted
+
+
+def _in_one_line(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """A warning as a person reads it: without the place in the code that has it."""
+    return f"jal: {' '.join(str(message).split())}\n"
 
 
 def _refuse(message: str, code: int = 2) -> int:

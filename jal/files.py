@@ -32,11 +32,22 @@ def write(target: Path, content: str | bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(target)
+        _sync(target.parent)
     except OSError as error:
         raise unwritable(target.parent, error) from None
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    """Keeps the new name of a file through a loss of power, where the system can."""
+    with suppress(OSError):  # the file is whole in any case
+        place = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(place)
+        finally:
+            os.close(place)
 
 
 def is_draft(file: Path) -> bool:

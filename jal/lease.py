@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 import uuid
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -73,7 +74,7 @@ class Lease:
     def held(self) -> bool:
         """Whether it is still this one's; after a long silence, such as a machine's sleep, others may have it."""
         try:
-            return self.file.read_text(encoding="utf-8") == self._text
+            return _decoded(self.file.read_bytes()) == self._text
         except FileNotFoundError:
             return False
         except OSError:
@@ -102,7 +103,7 @@ def clear(file: Path) -> bool:
         file.rename(tomb)
     except FileNotFoundError:
         return True
-    mistaken = tomb.read_text(encoding="utf-8") != text
+    mistaken = _decoded(tomb.read_bytes()) != text
     if mistaken:  # somebody else took it over after the look: theirs goes back
         with suppress(FileExistsError):
             os.link(tomb, file)
@@ -148,8 +149,8 @@ def _look(file: Path) -> tuple[str | None, bool]:
     """A lease's text, and whether its owner may be alive."""
     try:
         # Opened, not only looked at: a network file system then asks its server.
-        with file.open(encoding="utf-8") as lease:
-            text, touched = lease.read(), os.fstat(lease.fileno()).st_mtime
+        with file.open("rb") as lease:
+            text, touched = _decoded(lease.read()), os.fstat(lease.fileno()).st_mtime
     except FileNotFoundError:
         return None, False
     except OSError:
@@ -158,7 +159,9 @@ def _look(file: Path) -> tuple[str | None, bool]:
     try:
         owner = json.loads(text)
         place, pid, process = (owner["host"], owner["processes"]), int(owner["pid"]), owner["process"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        if text and age >= UNFINISHED:  # an empty one is of somebody who was killed while writing it
+            warnings.warn(f"{file} does not say whose it is: nobody's, passed over", stacklevel=3)
         return text, age < UNFINISHED
     if age >= STALE or place != (socket.gethostname(), _processes()):
         return text, age < STALE
@@ -174,10 +177,17 @@ def _create(file: Path, text: str) -> bool:
     return True
 
 
+def _decoded(content: bytes) -> str:
+    """Whatever a lease holds, as text."""
+    return content.decode(errors="surrogateescape")
+
+
 def _exists(pid: int) -> bool:
+    if pid <= 0:  # a group of processes, to the system
+        return False
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass

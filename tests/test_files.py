@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -141,3 +142,25 @@ def test_a_group_of_this_user_alone_is_no_other(monkeypatch):
     for other in ({"gr_mem": ["you"]}, {"gr_name": "users"}, {"gr_gid": 8}):
         monkeypatch.setattr(grp, "getgrgid", lambda _, o=other: SimpleNamespace(**(vars(group) | o)))
         assert not files._is_private.__wrapped__(7)
+
+
+def test_file_and_folder_are_on_the_disk_when_it_is_written(tmp_path, monkeypatch):
+    """In this order: the content, and then the name."""
+    synced, fsync = [], os.fsync
+
+    def seen(number):
+        synced.append(stat.S_ISDIR(os.fstat(number).st_mode) and (tmp_path / "a").exists())
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", seen)
+    files.write(tmp_path / "a", "text")
+    assert synced == [False, True]
+
+
+def test_a_folder_that_cannot_be_synced_is_no_error(tmp_path, monkeypatch):
+    def refused(*arguments):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "open", refused)
+    files.write(tmp_path / "a", "text")
+    assert (tmp_path / "a").read_text() == "text"

@@ -23,7 +23,7 @@ def put(tmp_path):
         here = {"host": socket.gethostname(), "processes": lease._processes()}
         owner = here | {"pid": os.getppid(), "process": "another"} | owner
         file = tmp_path / "run.json"
-        file.write_text(json.dumps(owner) if text is None else text)
+        file.write_bytes((json.dumps(owner) if text is None else text).encode(errors="surrogateescape"))
         os.utime(file, (time.time() - age,) * 2)
         return file
 
@@ -65,8 +65,16 @@ def test_one_owner_at_a_time(tmp_path):
         ({"text": "", "age": 15}, False),  # its owner was killed then
         ({"text": "[]", "age": 15}, False),
         ({"text": '{"host": "elsewh', "age": 15}, False),
+        ({"text": "\udcff\udcfe", "age": 15}, False),  # not UTF-8
+        ({"text": "\udcff\udcfe"}, True),
+        ({"text": "[" * 100_000, "age": 15}, False),
+        ({"text": '{"host": "a", "processes": "", "pid": Infinity, "process": ""}', "age": 15}, False),
+        ({"pid": 10**30}, False),
+        ({"pid": -1}, False),
+        ({"pid": 0}, False),
     ],
 )
+@pytest.mark.filterwarnings("ignore:.*does not say whose it is")
 def test_whose_lease_holds(put, tmp_path, owner, alive):
     file = put(**{name: value() if callable(value) else value for name, value in owner.items()})
     assert lease.alive(file) is alive
@@ -75,6 +83,15 @@ def test_whose_lease_holds(put, tmp_path, owner, alive):
     assert mine.held() is not alive
     assert list(tmp_path.iterdir()) == [file]
     mine.release()
+
+
+def test_a_lease_that_names_nobody_is_named_in_one_line(put):
+    file = put(text="\udcff", age=15)
+    with pytest.warns(UserWarning) as warned:
+        assert not lease.alive(file)
+    assert [str(each.message) for each in warned] == [
+        f"{file} does not say whose it is: nobody's, passed over"
+    ]
 
 
 def test_ages_are_by_the_file_systems_clock(put, monkeypatch):
@@ -157,7 +174,7 @@ def test_a_hiccup_of_the_file_system_ends_nothing(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(type(file), "open", stale)
-        patch.setattr(type(file), "read_text", stale)
+        patch.setattr(type(file), "read_bytes", stale)
         assert one.held() and lease.alive(file)
     one.release()
 

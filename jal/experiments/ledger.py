@@ -8,10 +8,12 @@ it, so that several sweeps of one store, on one machine or on many that share th
 from __future__ import annotations
 
 import json
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
 from jal import files, lease
+from jal.experiments.schema import parse
 from jal.lease import Lease
 
 
@@ -65,10 +67,14 @@ class Ledger:
         return {id: reason for id, reason in found if reason is not None}
 
     def failure(self, id: str) -> str | None:
-        """The reason of a failure; None where there is no readable note."""
+        """The reason of a failure; None where there is no note, or one that cannot be read, which is named."""
+        file = self._failed / f"{id}.json"
         try:
-            return str(json.loads((self._failed / f"{id}.json").read_text(encoding="utf-8"))["reason"])
-        except (OSError, ValueError, KeyError, TypeError):
+            return str(parse(file.read_text(encoding="utf-8"))["reason"])
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            warnings.warn(f"{file} is no note of a failure: passed over, remove it", stacklevel=2)
             return None
 
     def forgive(self, id: str) -> None:

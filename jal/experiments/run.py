@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jal.errors import InputError, Stopped
+from jal import lease
+from jal.errors import InputError, Stopped, TrainingError
 from jal.experiments import artifacts, provenance
 from jal.experiments.device import choose_device, computing
 from jal.experiments.labels import missed_rates, noisy_labels, source_of, validation_labels
-from jal.experiments.record import SCHEMA, Record
+from jal.experiments.ledger import Ledger
+from jal.experiments.record import SCHEMA, Environment, Part, Record, RecordError
+from jal.experiments.schema import pack, unpack
 from jal.experiments.spec import RunSpec
 from jal.experiments.store import Store, stored
+from jal.experiments.workers import lost
+from jal.lease import Lease
 
 if TYPE_CHECKING:
     from jal.datasets import ImageData
@@ -90,21 +98,28 @@ def run(
     with _training(spec, device, deterministic, plain, data_root, labels) as training:
         images = len(training.order)
         kept = Checkpoints(checkpoints, spec.id) if checkpoints is not None else None
-        before = 0.0
+        before: list[Part] = []
         if kept is not None and (found := kept.load(training.device)):
             training.restore(*found)
             observer.restore(found[0])
-            before = found[1]["seconds"]
+            before = _parts_of(found[1])
+        here = provenance.environment(str(training.device), torch.get_num_threads(), commit)
         began, first = time.perf_counter(), training.epoch * training.steps + training.step
 
         def seconds() -> float:
-            return before + time.perf_counter() - began
+            return sum(part.seconds for part in before) + time.perf_counter() - began
+
+        def parts() -> list[Part]:
+            return _with_part(before, here, time.perf_counter() - began)
 
         def between(training: Training) -> None:
             stopping = stop()
             if kept is not None and (stopping or kept.due()):
                 tensors, meta = training.state()
-                kept.save(tensors | observer.state(), meta | {"seconds": seconds()})
+                kept.save(
+                    tensors | observer.state(),
+                    meta | {"seconds": seconds(), "parts": pack(parts(), list[Part])},
+                )
             if stopping:
                 raise Stopped(f"{spec.loss.name} ({spec.id}) was stopped in epoch {training.epoch + 1}")
 
@@ -116,7 +131,12 @@ def run(
                 progress(epoch, {**quantities, "images_per_second": rate})
 
         curves = training.run(report, between)
-        environment = provenance.environment(str(training.device), torch.get_num_threads(), commit)
+        environment: Environment = {
+            **provenance.environment(str(training.device), torch.get_num_threads(), commit),
+            "deterministic": deterministic,
+        }
+        if len(made := parts()) > 1:
+            environment["parts"] = [replace(part, seconds=round(part.seconds, 3)) for part in made]
         tested = training.tested
         seen = observer.artifacts(training)
         true, given = training.data.train_labels.cpu().numpy(), training.given.cpu().numpy()
@@ -129,7 +149,7 @@ def run(
         accuracy=rounded["test_accuracy"][-1],
         accuracies={name: rounded[curve][-1] for name, curve in tested.items()},
         curves=rounded,
-        environment=environment | {"deterministic": deterministic},
+        environment=environment,
         artifacts={name: artifacts.keep(store, spec, name, arrays) for name, arrays in seen.items() if store},
         labels=source_of(spec.noise, spec.dataset, labels),
         rates=rates,
@@ -138,6 +158,22 @@ def run(
             "images_per_second": round(spec.recipe.epochs * images / seconds(), 1),
         },
     )
+
+
+def _parts_of(meta: Mapping[str, Any]) -> list[Part]:
+    """What a checkpoint says of how far the run was made, and by what."""
+    if "parts" in meta:
+        return unpack(meta["parts"], list[Part], "the checkpoint's parts")
+    return [Part(provenance.UNKNOWN, meta["seconds"])]  # of an older version, which kept the time alone
+
+
+def _with_part(before: list[Part], here: Mapping[str, Any], seconds: float) -> list[Part]:
+    """The parts of a run with one more, which lengthens the last where code and hardware are the same."""
+    said = {name: here[name] for name in ("commit", "dirty", "device", "processor", "threads")}
+    latest = Part(seconds=seconds, **said)
+    if before and replace(before[-1], seconds=seconds) == latest:
+        return [*before[:-1], replace(latest, seconds=before[-1].seconds + seconds)]
+    return [*before, latest]
 
 
 def estimate(
@@ -187,7 +223,44 @@ def _training(
     data_root: str | Path | None,
     labels: str | Path | None,
 ) -> Iterator[Training]:
-    """A run before its first step, and around it the threads and kernels it is to have."""
+    """A run before its first step, and around it the threads and kernels it is to have.
+
+    Raises
+    ------
+    TrainingError
+        where its memory does not suffice, then or later; and as `run`.
+    """
+    with _memory_told(spec), _prepared(spec, device, deterministic, data_root, labels) as training:
+        yield training
+
+
+@contextmanager
+def _memory_told(spec: RunSpec) -> Iterator[None]:
+    import torch
+
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # On the CPU torch raises no class of its own.
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not _NO_MEMORY.search(str(error)):
+            raise
+        raise TrainingError(
+            f"there is not enough memory for batch_size={spec.recipe.batch_size} and "
+            f"width={spec.recipe.width:g}: lower one of them, or make fewer runs at a time"
+        ) from None
+
+
+_NO_MEMORY = re.compile("can't allocate memory|not enough memory|Storage size calculation overflowed")
+
+
+@contextmanager
+def _prepared(
+    spec: RunSpec,
+    device: str,
+    deterministic: bool,
+    data_root: str | Path | None,
+    labels: str | Path | None,
+) -> Iterator[Training]:
     import torch
 
     from jal import losses, models
@@ -294,6 +367,8 @@ def train_command(
 ) -> tuple[Record, Path, bool]:
     """One run, kept in the folder `results`; one that was stopped there is gone on with.
 
+    While another process makes it, this one waits, for the Record or to go on with it.
+
     Returns
     -------
     the Record, its file, and whether it was run now: one that is there already is not run `again` unless asked.
@@ -311,9 +386,15 @@ def train_command(
     if record is not None:
         return record, store.file(spec), False
     kept = Checkpoints(store.checkpoints, spec.id)
-    if again:
-        kept.clear()
-    with stop_on_sigterm() as request:
+    with stop_on_sigterm() as request, _claimed(spec, store, lambda: request.requested) as claim:
+        if again:
+            kept.clear()
+        else:
+            with suppress(RecordError):  # which has been named
+                record = store.get(spec)
+            if record is not None:  # made meanwhile
+                return record, store.file(spec), False
+        lost_claim = lease.polled(lambda: not claim.held())
         record = run(
             spec,
             device,
@@ -321,13 +402,38 @@ def train_command(
             progress,
             data_root=data_root,
             checkpoints=store.checkpoints,
-            stop=lambda: request.requested,
+            stop=lambda: request.requested or lost_claim(),
             labels=labels,
             plain=plain,
         )
-    file = store.put(record)
-    kept.clear()
+        if not claim.held():
+            raise lost(spec)
+        file = store.put(record)
+        kept.clear()
     return record, file, True
+
+
+@contextmanager
+def _claimed(spec: RunSpec, store: Store, stop: Callable[[], bool]) -> Iterator[Lease]:
+    """The right to make a run; it is waited for while another process has it.
+
+    Raises
+    ------
+    Stopped
+        if it was asked to meanwhile.
+    """
+    ledger, waited = Ledger(store.path), False
+    while (claim := ledger.claim(spec.id)) is None:
+        if stop():
+            raise Stopped(f"{spec.loss.name} ({spec.id}) was not begun: another process makes it")
+        if not waited:
+            print(f"{spec.loss.name} ({spec.id}) is being made by another process: waiting", file=sys.stderr)
+        waited = True
+        time.sleep(lease.POLL)
+    try:
+        yield claim
+    finally:
+        claim.release()
 
 
 def _rounded(value: float) -> float:

@@ -123,22 +123,27 @@ class Scheduler:
         self.staff.look()
         if self.stopped is None:
             if self.requested():
-                self.stopped = "signal"
+                self._stop("signal")
             elif self._time_left() <= 0:
-                self.stopped = "budget"
+                self._stop("budget")
             elif self.staff.gone:
-                self.stopped = "scheduler"
-            if self.stopped:
-                self.permit.release()
-                self._stopped_at = time.monotonic()
-                self.tell(
-                    f"stopping ({self.stopped}): {len(self._running)} runs write their checkpoints"
-                    if self.stopped != "scheduler"
-                    else "the connection to the scheduler is lost"
-                )
+                self._stop("scheduler")
+            elif not self.permit.held():
+                self._stop("permit")
         elif time.monotonic() - self._stopped_at > self.patience:
             for future in self._running:
                 future.cancel()
+
+    def _stop(self, why: str) -> None:
+        """Begins no more runs, and asks those being made to write a checkpoint and stop."""
+        self.stopped = why
+        self.permit.release()
+        self._stopped_at = time.monotonic()
+        self.tell(
+            f"stopping ({why}): {len(self._running)} runs write their checkpoints"
+            if why != "scheduler"
+            else "the connection to the scheduler is lost"
+        )
 
     def _time_left(self) -> float:
         """Seconds until the runs are asked to stop."""
@@ -206,8 +211,13 @@ class Scheduler:
             return
         try:
             self._keep(future.result(), time.monotonic() - began)
-        except (Stopped, CancelledError):  # cancelled: with the connection to the workers
+        except CancelledError:  # with the connection to the workers
             self._again(spec)
+        except Stopped:
+            self._again(spec)
+            # Nobody here asked it to: begun again, it would stop again, for ever and in silence.
+            if self.stopped is None:
+                self._stop("claim" if self.permit.held() else "permit")
         except Elsewhere:
             self._elsewhere[spec.id] = time.monotonic() + TICK
             self._again(spec)

@@ -31,9 +31,15 @@ def parse(text: str) -> Any:
     Raises
     ------
     ValueError, RecursionError
-        for any other text.
+        for any other text, and for half of a surrogate pair in it, which nothing can write or print.
     """
-    return _DECODER.decode(text)
+    data = _DECODER.decode(text)
+    if "\\u" in text:
+        try:
+            json.dumps(data, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise InputError(f"a text in it has half of a pair of characters ({error.reason})") from None
+    return data
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -114,7 +120,7 @@ def _convert(value: Any, hint: Any, where: str, recurse: Any) -> Any:
         options = get_args(hint)
         if value is None and NoneType in options:
             return None
-        exact = [option for option in options if type(value) is option]
+        exact = [option for option in options if type(value) is (get_origin(option) or option)]
         return recurse(value, (exact or [o for o in options if o is not NoneType])[0], where)
     if kind is tuple and isinstance(value, (tuple, list)):
         (element, _) = get_args(hint)

@@ -6,13 +6,23 @@ import re
 import uuid
 import warnings
 from collections.abc import Callable, Iterable
+from functools import lru_cache
+from hashlib import sha256
+from itertools import count
 from pathlib import Path
 
 from jal import files
-from jal.experiments.record import Record, RecordError
+from jal.experiments.record import Record, RecordError, check_complete, read, sealed
 from jal.experiments.spec import SCIENCE, RunSpec
 
 _ID = re.compile("[0-9a-f]{16}")
+
+LIST = "without_digest.sha256"
+"""The file of a store that lists the Records from before there were digests, as `sha256sum` writes it: those
+alone are then read without one."""
+
+ASIDE = ".aside"
+"""The folder of a store for files that held no Record where a Record was to be."""
 
 
 class Store:
@@ -50,16 +60,32 @@ class Store:
             raise files.unwritable(self.path, error) from None
 
     def put(self, record: Record) -> Path:
-        """Writes a Record, whole or not at all, and says where.
+        """Writes a Record, whole or not at all, and says where; a file there that holds none is kept in `ASIDE`.
 
         Raises
         ------
         InputError
             if the folder cannot be written, or the Record is not one.
         """
-        text, target = record.to_json(), self.file(record.spec)
+        text, target = sealed(record), self.file(record.spec)
+        self._set_aside(target)
         files.write(target, text)
         return target
+
+    def _set_aside(self, file: Path) -> None:
+        """Moves a file that holds no Record to where it can be looked at."""
+        if not file.is_file():
+            return
+        try:
+            self._read(file)
+        except RecordError:
+            folder = self.path / ASIDE / file.parent.name
+            names = (folder / f"{file.stem}{f'.{n}' * bool(n)}.json" for n in count())
+            try:
+                files.make_folder(folder)
+                file.rename(next(name for name in names if not name.exists()))
+            except OSError as error:
+                raise files.unwritable(folder, error) from None
 
     def get(self, run: RunSpec | str) -> Record | None:
         """The Record of a spec or of an id, or None.
@@ -70,14 +96,14 @@ class Store:
             for a file that does not hold it.
         """
         found = [self.file(run)] if isinstance(run, RunSpec) else self._files(f"{run}.json")
-        return next((_read(file) for file in found if file.is_file()), None)
+        return next((self._read(file) for file in found if file.is_file()), None)
 
     def records(self, complain: Callable[[str], None] = warnings.warn) -> list[Record]:
         """All Records of this version's numbers; each file that holds none of them is named to `complain`."""
         found = []
         for file in self._files("*.json"):
             try:
-                record = _read(file)
+                record = self._read(file)
                 if record.spec.science != SCIENCE:
                     raise RecordError(
                         f"{file}: science {record.spec.science}, where this version is {SCIENCE}: left out"
@@ -86,6 +112,39 @@ class Store:
             except RecordError as error:
                 complain(str(error))
         return found
+
+    def _read(self, file: Path) -> Record:
+        try:
+            content = file.read_bytes()
+            record, has_digest = read(content.decode())
+            check_complete(record)
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecordError(f"{file} cannot be read ({error}): remove it, or restore it") from None
+        except RecordError as error:
+            raise RecordError(f"{file} is not a valid Record ({error}): remove it, or restore it") from None
+        if file.stem != record.id:
+            raise RecordError(f"{file} holds the Record {record.id}: rename it, or remove it")
+        if not has_digest:
+            self._check_listed(file, content)
+        return record
+
+    def _check_listed(self, file: Path, content: bytes) -> None:
+        """
+        Raises
+        ------
+        RecordError
+            for a Record without a digest that is not as the store's list has it, where there is a list.
+        """
+        listing = self.path / LIST
+        try:
+            about = listing.stat()
+        except OSError:
+            return
+        listed = _listed(listing, about.st_mtime_ns, about.st_size)
+        if listed.get(f"{file.parent.name}/{file.name}") != sha256(content).hexdigest():
+            raise RecordError(
+                f"{file} has no digest and is not as {listing} has it: remove it, or restore it"
+            )
 
     def _files(self, pattern: str) -> list[Path]:
         # Folders with a dot are for what is not a Record: checkpoints, claims, failures. And a Record is named by its
@@ -109,18 +168,14 @@ def stored(spec: RunSpec, stores: Iterable[Store]) -> Record | None:
     try:
         found = find(spec, stores)
     except RecordError as error:
-        warnings.warn(f"{error}; it is run again", stacklevel=3)
+        warnings.warn(f"{error}; it is kept in {ASIDE} when it is run again", stacklevel=3)
         return None
     return found[0] if found else None
 
 
-def _read(file: Path) -> Record:
-    try:
-        record = Record.from_json(file.read_bytes().decode())
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecordError(f"{file} cannot be read ({error}): remove it, or restore it") from None
-    except RecordError as error:
-        raise RecordError(f"{file} is not a valid Record ({error}): remove it, or restore it") from None
-    if file.stem != record.id:
-        raise RecordError(f"{file} holds the Record {record.id}: rename it, or remove it")
-    return record
+@lru_cache(maxsize=8)
+def _listed(listing: Path, changed: int, size: int) -> dict[str, str]:
+    """The SHA-256 of each file in a list, by its path; read again once the list has changed."""
+    lines = listing.read_bytes().decode(errors="replace").splitlines()
+    entries = (line.partition("  ") for line in lines if not line.startswith("#"))
+    return {path: digest for digest, _, path in entries}

@@ -36,7 +36,12 @@ RESERVE = 5.0, 30.0
 PATIENCE = 10.0
 """Seconds that are waited for checkpoints where there is no budget."""
 
-_WHY = {"budget": "the budget is spent", "scheduler": "the scheduler is gone"}
+_WHY = {
+    "budget": "the budget is spent",
+    "scheduler": "the scheduler is gone",
+    "permit": "the sweep's own file in .sweeps is gone, as after a machine's long sleep",
+    "claim": "a run's claim is gone or another's, as after a machine's long sleep",
+}
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,8 @@ class SweepResult:
     failed
         the reason of each failure, by id, earlier ones included.
     stopped
-        None, or why runs are left: "budget", "signal" or "scheduler".
+        None, or why runs are left: "budget", "signal", "scheduler", or "permit" or "claim" where the sweep's right to
+        go on, or to make a run, was lost.
     """
 
     specs: tuple[RunSpec, ...]
@@ -75,7 +81,8 @@ class SweepResult:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON data: how many `runs` there are and how many are `done`; the ids of those that this sweep `ran`
-        and of those that are `left`; `failed`, id to reason; `stopped`, null, "budget", "signal" or "scheduler"."""
+        and of those that are `left`; `failed`, id to reason; `stopped`, null, "budget", "signal", "scheduler",
+        "permit" or "claim"."""
         return {
             "schema": 1,
             "runs": len(self.specs),
@@ -305,5 +312,10 @@ def _tidy(store: Store, ledger: Ledger) -> None:
         lease.clear(file)
     for folder in store.checkpoints.glob("*"):
         with suppress(RecordError):
-            if store.get(folder.name) is not None:
+            if store.get(folder.name) is None:
+                continue
+            # Whoever makes a run once more keeps its checkpoints there.
+            claim = ledger.claim(folder.name)
+            if claim is not None:
                 shutil.rmtree(folder, ignore_errors=True)
+                claim.release()

@@ -57,7 +57,7 @@ def make(
     Elsewhere
         if it is not to be made.
     Stopped
-        if it was asked to.
+        if it was asked to, or has lost its claim.
     TrainingError
         if it failed, in one line, which the ledger has too.
     InputError
@@ -79,7 +79,7 @@ def make(
             options |= {"keep": keep, "store": store}
         record = runner(spec, stop=stop, checkpoints=store.checkpoints, **options)
         if not claim.held():
-            raise Elsewhere(spec.id)
+            raise lost(spec)
         store.put(record)
         shutil.rmtree(store.checkpoints / spec.id, ignore_errors=True)
         return record
@@ -89,6 +89,14 @@ def make(
         raise TrainingError(reason) from None
     finally:
         claim.release()
+
+
+def lost(spec: RunSpec) -> Stopped:
+    """The error of a run whose claim was lost while it was made."""
+    return Stopped(
+        f"{spec.loss.name} ({spec.id}) is no longer this process's to make: its claim is gone, or another's; "
+        "the same command goes on"
+    )
 
 
 @dataclass

@@ -150,7 +150,7 @@ class Checkpoints:
         text = _bytes(head_file)
         try:
             head = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             head = None
         if not isinstance(head, dict):
             raise InputError(f"{head_file} is damaged")

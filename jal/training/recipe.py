@@ -12,6 +12,10 @@ OPTIMISERS = ("sgd", "adam")
 PRECISIONS = ("float32", "bfloat16", "float64")
 SETTINGS = ("official", "paper")
 
+LARGEST_BATCH = 2**20
+WIDEST = 64.0
+"""What is beyond these is a slip: networks of billions of weights, and batches of more images than a dataset has."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -80,13 +84,16 @@ class Recipe:
                 raise unknown(name, getattr(self, name), known)
         demands = {
             "epochs": (self.epochs >= 1, "1 or more"),
-            "batch_size": (self.batch_size >= 2, "2 or more: batch normalisation needs company"),
+            "batch_size": (
+                2 <= self.batch_size <= LARGEST_BATCH,
+                f"2 or more, for batch normalisation needs company, and {LARGEST_BATCH} at most",
+            ),
             "learning_rate": (self.learning_rate > 0, "a number over 0"),
             "momentum": (0 <= self.momentum < 1, "a number from 0 up to, not including, 1"),
             "clip_norm": (self.clip_norm is None or self.clip_norm > 0, "a number over 0, or none"),
             "l1": (self.l1 >= 0, "0 or more"),
             "l2": (self.l2 >= 0, "0 or more"),
-            "width": (self.width > 0, "a number over 0"),
+            "width": (0 < self.width <= WIDEST, f"a number over 0, {WIDEST:g} at most"),
             "train_size": (self.train_size is None or self.train_size >= 2, "2 or more, or none for all"),
             "std": (
                 len(self.std) == len(self.mean) > 0 and min(self.std) > 0,

@@ -1,6 +1,7 @@
 """Records: however their text is read, the same Record or the same error comes out."""
 
 import copy
+import hashlib
 import json
 import pickle
 import random
@@ -10,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from jal.experiments import Record
-from jal.experiments.record import Curves, RecordError
+from jal.experiments.record import Curves, RecordError, sealed
 from jal.experiments.schema import parse, unpack
 
 ODD = [
@@ -103,6 +104,29 @@ def test_another_layout_is_the_same_record(record, layout):
     assert text != record.to_json() and json.loads(text) == json.loads(record.to_json())
     assert Record.from_json(text) == record
     assert Record.from_json(text).to_json() == record.to_json()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_digest_is_of_what_is_said_not_of_its_layout(record, layout):
+    text = LAYOUTS[layout](sealed(record))
+    assert Record.from_json(text) == record
+    with pytest.raises(RecordError, match="its content is not what its digest '"):
+        Record.from_json(text.replace(record.environment["torch"], "1.0"))
+
+
+def test_a_digest_is_that_of_the_other_lines(record):
+    lines = sealed(record).splitlines(keepends=True)
+    (digest,) = (line for line in lines if line.startswith('"digest": '))
+    rest = "".join(line for line in lines if line != digest)
+    assert rest == record.to_json()
+    assert digest == f'"digest": "{hashlib.sha256(rest.encode()).hexdigest()}",\n'
+
+
+@pytest.mark.parametrize("wrong", ["null", "1", '""', '"' + "0" * 64 + '"', '["a"]'])
+def test_a_digest_that_is_none_is_refused(record, wrong):
+    text = re.sub('(?<="digest": ).*(?=,\n)', wrong, sealed(record))
+    with pytest.raises(RecordError, match="its content is not what its digest"):
+        Record.from_json(text)
 
 
 def outcome(read, text):

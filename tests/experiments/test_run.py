@@ -1,10 +1,14 @@
 """Running: what a Record says, the same bits twice, and only what is missing."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +19,11 @@ from jal.errors import InputError, Stopped, TrainingError
 from jal.experiments import Record, Store, run, run_missing
 from jal.experiments.device import choose_device, computing
 from jal.experiments.labels import noisy_labels
+from jal.experiments.ledger import Ledger
+from jal.experiments.record import Part
 from jal.experiments.run import estimate, estimates, train_command
 from jal.training import speed
+from jal.training.checkpoint import Checkpoints
 
 MODULE = sys.modules["jal.experiments.run"]
 """The module: `jal.experiments.run` is its function."""
@@ -186,6 +193,68 @@ def test_the_command_keeps_a_record_and_does_not_run_twice(short, tmp_path):
     assert ran and result(again) == result(first)
 
 
+def jal(*words, **options):
+    """A command in a process of its own, with a checkpoint every tenth of a second."""
+    command = [sys.executable, Path(__file__).with_name("often_kept.py"), *words, "--device", "cpu"]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options)
+
+
+RUN = ("--dataset", "digits", "--loss", "CE", "--noise", "symmetric", "--rate", "0.4")
+SAME = ("digits", "--where", "loss=CE,noise=symmetric,rate=0.4", "--seeds", "123", "--jobs", "1")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(("train", *RUN, "-r", "epochs=10"),) * 2, (("train", *RUN), ("sweep", *SAME))],
+    ids=["train", "sweep"],
+)
+def test_two_commands_that_make_one_run_both_end_with_its_record(tmp_path, one, other):
+    results = ("--results", str(tmp_path))
+    with jal(*one, *results) as one, jal(*other, *results) as two:
+        ends = [each.communicate(timeout=240) for each in (one, two)]
+    assert [one.returncode, two.returncode] == [0, 0], ends
+    assert len(Store(tmp_path).records(complain=pytest.fail)) == 1
+    assert not [file for file in tmp_path.rglob(".c*/*") if file.is_file()], "a claim or a checkpoint is left"
+
+
+def test_who_waits_for_a_run_says_so_and_can_be_told_to_stop(short, tmp_path, capsys):
+    spec, ledger = short(), Ledger(tmp_path)
+    claim = ledger.claim(spec.id)
+    timer = threading.Timer(1, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    with pytest.raises(Stopped, match=rf"JAL-CE \({spec.id}\) was not begun: another process makes it"):
+        train_command(spec, tmp_path)
+    assert capsys.readouterr().err == f"JAL-CE ({spec.id}) is being made by another process: waiting\n"
+    threading.Timer(1, claim.release).start()
+    assert train_command(spec, tmp_path)[2]
+
+
+def test_a_train_whose_claim_is_lost_writes_no_record(short, tmp_path):
+    spec = short()
+
+    def lose(epoch, quantities):
+        if epoch == 2:  # the last: nothing asks it to stop any more
+            (tmp_path / ".claims" / f"{spec.id}.json").unlink()
+
+    with pytest.raises(Stopped, match="is no longer this process's to make"):
+        train_command(spec, tmp_path, progress=lose)
+    assert Store(tmp_path).get(spec) is None
+    assert train_command(spec, tmp_path)[2]
+
+
+def test_a_sweep_that_tidies_leaves_the_checkpoints_of_a_run_that_is_made_again(short, record, tmp_path):
+    store, kept = Store(tmp_path), tmp_path / ".checkpoints" / record.id / "000001.json"
+    store.put(record)
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    claim = Ledger(tmp_path).claim(record.id)
+    run_missing([record.spec], store)
+    assert kept.exists()
+    claim.release()
+    run_missing([record.spec], store)
+    assert not kept.parent.exists()
+
+
 def test_data_that_cannot_be_had_is_an_input_error(short):
     with pytest.raises(InputError, match=r"(?i)clothing1m"):
         run(short(dataset="clothing1m", noise="clean", rate=None))
@@ -200,6 +269,53 @@ def test_a_run_that_is_stopped_is_gone_on_with(short, tmp_path):
     assert list(tmp_path.glob("*/*.safetensors"))
     taken_up = run(short(), deterministic=True, checkpoints=tmp_path)
     assert result(taken_up) == result(undisturbed)
+
+
+def made_in_two(spec, folder, between=lambda: None):
+    """Stopped after seven steps and gone on with, after what happens between."""
+    steps = iter(range(10**6))
+    with pytest.raises(Stopped):
+        run(spec, deterministic=True, checkpoints=folder, stop=lambda: next(steps) == 7)
+    between()
+    return run(spec, deterministic=True, checkpoints=folder)
+
+
+def test_a_run_made_by_two_commits_lists_its_parts(short, record, tmp_path, monkeypatch):
+    made = made_in_two(short(), tmp_path / "a", lambda: monkeypatch.setenv("JAL_COMMIT", "fedcba9876543210"))
+    assert result(made) == result(record), "the parts are no part of the result"
+    parts = made.environment["parts"]
+    assert [part.commit for part in parts] == ["0123456789abcdef", "fedcba9876543210"]
+    for part in parts:
+        assert (part.dirty, part.device, part.threads) == (False, "cpu", 1)
+        assert part.processor == made.environment["processor"] and part.seconds > 0
+    assert made.environment["commit"] == "fedcba9876543210"
+    assert sum(part.seconds for part in parts) == pytest.approx(made.timing["seconds"], abs=0.2)
+    store = Store(tmp_path / "runs")
+    data = json.loads(store.put(made).read_text())
+    assert set(data["environment"]["parts"][0]) == {
+        "commit", "dirty", "device", "processor", "threads", "seconds",
+    }  # fmt: skip
+    assert store.records() == [made]
+
+
+def test_a_run_resumed_by_the_same_code_looks_like_one_made_in_one_go(short, record, tmp_path):
+    made = made_in_two(short(), tmp_path)
+    assert made.environment.keys() == record.environment.keys() and "parts" not in made.environment
+
+
+def test_an_older_checkpoint_is_gone_on_with_and_its_commit_is_unknown(short, record, tmp_path):
+    def older():
+        kept = Checkpoints(tmp_path, record.id)
+        tensors, meta = kept.load()
+        kept.save(
+            tensors, {name: value for name, value in meta.items() if name != "parts"} | {"seconds": 3.5}
+        )
+
+    made = made_in_two(short(), tmp_path, older)
+    assert result(made) == result(record)
+    first, second = made.environment["parts"]
+    assert (first, second.commit) == (Part("unknown", 3.5), "0123456789abcdef")
+    assert made.timing["seconds"] > 3.5
 
 
 @pytest.mark.parametrize("kills", [4])
@@ -227,6 +343,18 @@ def test_a_killed_run_gives_the_same_record(short, tmp_path, kills):
     subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)
     assert result(Store(tmp_path).get(spec)) == result(run(spec, deterministic=True))
     assert not (tmp_path / ".checkpoints").exists()
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_a_run_that_does_not_fit_into_memory_says_so_in_one_line(short, monkeypatch, error):
+    from jal import models
+
+    def too_large(*arguments):
+        raise error
+
+    monkeypatch.setattr(models, "build", too_large)
+    with pytest.raises(TrainingError, match=r"not enough memory for batch_size=128 and width=1: lower one"):
+        run(short())
 
 
 def test_an_estimate_is_positive_and_changes_nothing(short):

@@ -1,14 +1,18 @@
 """Stores: what is put comes back, a file that is no Record is named, and a write is whole or not at all."""
 
 import errno
+import hashlib
 import json
 import os
+import random
 import re
 import warnings
 from dataclasses import replace
 
 import pytest
 
+from jal import files
+from jal.checkout import find_root
 from jal.errors import InputError
 from jal.experiments import Record, Store
 from jal.experiments.record import RecordError
@@ -36,7 +40,7 @@ def test_what_is_not_there(store):
 
 def test_the_file_is_readable(store, record):
     data = json.loads(store.put(record).read_text())
-    assert set(data) == {"schema", "id", "spec", "accuracy", "curves", "environment", "timing"}
+    assert set(data) == {"schema", "id", "spec", "accuracy", "curves", "digest", "environment", "timing"}
     assert data["schema"] == 1
     assert data["accuracy"] == data["curves"]["test_accuracy"][-1]
 
@@ -62,7 +66,7 @@ def test_a_failed_write_leaves_the_old_record_and_nothing_else(store, record, mo
 
     monkeypatch.setattr(os, stage, full)
     with pytest.raises(InputError, match=r"cannot write to the folder .* \(No space left on device\)"):
-        store.put(replace(record, timing={}))
+        store.put(replace(record, timing={"seconds": 9.0, "images_per_second": 1.0}))
     monkeypatch.undo()
     assert store.get(record.id) == record
     assert [path.name for path in file.parent.iterdir()] == [file.name]
@@ -189,6 +193,110 @@ def test_a_damaged_record_is_named_in_one_line_and_left_out(store, record, damag
     assert complaints == [str(error.value)]
     with pytest.warns(UserWarning, match=message):
         store.records()
+
+
+def flips(text, number):
+    """A file with one bit changed, as often as that; half of them in the curves, of which a file has most."""
+    draw, content = random.Random(0), text.encode()
+    for n in range(number):
+        at = draw.randrange(
+            content.index(b"[") if n % 2 else 0, content.index(b"]") if n % 2 else len(content)
+        )
+        yield at, content[:at] + bytes([content[at] ^ 1 << draw.randrange(8)]) + content[at + 1 :]
+
+
+def test_no_flipped_bit_is_used_in_silence(store, record):
+    file = store.put(record)
+    for at, content in flips(file.read_text(), 400):
+        file.write_bytes(content)
+        try:
+            found = store.get(record.id)
+        except RecordError as error:
+            assert str(file) in str(error) and "\n" not in str(error)
+        else:  # such as the e of an exponent, which may be a capital
+            assert found == record, at
+
+
+def test_no_flipped_bit_of_an_older_record_is_used_in_silence(store, record):
+    file = store.file(record.spec)
+    files.write(file, record.to_json())
+    name = f"{record.spec.dataset}/{file.name}"
+    assert store.get(record.id) == record, "without a list, all may be older"
+    listing = store.path / "without_digest.sha256"
+    listing.write_text(f"# older\n{hashlib.sha256(file.read_bytes()).hexdigest()}  {name}\n")
+    assert store.records() == [record]
+    for _, content in flips(record.to_json(), 200):
+        file.write_bytes(content)
+        with pytest.raises(RecordError, match=file.name):
+            store.get(record.id)
+    file.write_text(record.to_json())
+    listing.write_text("# none\n")
+    with pytest.raises(RecordError, match=r"has no digest and is not as .*without_digest\.sha256 has it"):
+        store.get(record.id)
+    store.put(record)
+    assert store.records() == [record], "one with a digest needs no list"
+
+
+def test_the_committed_list_is_of_those_records_that_have_no_digest():
+    """After Records were made by older code: see the list's first line for what makes it."""
+    results = find_root() / "data" / "results"
+    older = {
+        str(file.relative_to(results)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in results.glob("*/*.json")
+        if re.fullmatch("[0-9a-f]{16}", file.stem) and b'\n"digest": "' not in file.read_bytes()
+    }
+    lines = (results / "without_digest.sha256").read_text().splitlines()
+    listed = dict(reversed(line.split("  ")) for line in lines if not line.startswith("#"))
+    assert listed == older
+    assert list(listed) == sorted(listed)
+    Store(results).records(complain=pytest.fail)
+
+
+WRONG = {
+    "accuracy": ({"accuracy": 953.3, "curves": {"test_accuracy": [1.0, 953.3]}}, "test_accuracy has 953.3"),
+    "negative": ({"accuracy": -1.0, "curves": {"test_accuracy": [1.0, -1.0]}}, "test_accuracy has -1.0"),
+    "share": ({"curves": {"memorised": [100.5, 1.0]}}, "memorised has 100.5"),
+    "test set": ({"accuracies": {"ILSVRC12": 101.0}}, "accuracies.ILSVRC12 has 101.0"),
+    "years": ({"timing": {"seconds": 1e308, "images_per_second": 1.0}}, "timing.seconds is 1e.308"),
+    "before": ({"timing": {"seconds": -1.0, "images_per_second": 1.0}}, "timing.seconds is -1.0"),
+    "no timing": ({"timing": {}}, "lacks timing.images_per_second, timing.seconds"),
+    "more timing": (
+        {"timing": {"seconds": 1.0, "images_per_second": 1.0, "secods": 1.0}},
+        "unknown field of record.timing 'secods'",
+    ),
+    "no environment": (
+        {"environment": {}},
+        "lacks environment.commit, environment.device, environment.dirty, environment.processor",
+    ),
+    "surrogate": ({"environment": {"processor": "\ud800"}}, "half of a pair"),
+}
+
+
+@pytest.mark.parametrize("layout", ["as written", "indented"])
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_cannot_be_is_named_and_left_out(store, record, wrong, layout):
+    """Though it has no digest that would tell."""
+    keys, message = WRONG[wrong]
+    data = json.loads(record.to_json())
+    data |= keys | {"curves": data["curves"] | keys.get("curves", {})}
+    lines = ",\n".join(f'"{key}": {json.dumps(data[key], separators=(",", ":"))}' for key in sorted(data))
+    text = json.dumps(data, indent=1) if layout == "indented" else "{\n" + lines + "\n}\n"
+    files.write(store.file(record.spec), text)
+    complaints = []
+    assert store.records(complaints.append) == []
+    assert len(complaints) == 1 and re.search(message, complaints[0]) and "\n" not in complaints[0]
+
+
+def test_a_bad_file_is_set_aside_and_not_deleted_when_its_record_comes(store, record):
+    file = store.file(record.spec)
+    for content in (b"{", b"\xff"):
+        files.write(file, content)
+        assert store.put(record) == file
+        assert store.records() == [record]
+    aside = sorted((store.path / ".aside").rglob("*.json"), key=lambda path: len(path.name))
+    assert [path.read_bytes() for path in aside] == [b"{", b"\xff"]
+    store.put(record)
+    assert len(list((store.path / ".aside").rglob("*.json"))) == 2, "a good one was set aside"
 
 
 def test_a_record_under_another_name_is_refused(store, record):

@@ -1,5 +1,6 @@
 """Ten thousand Records are loaded and tabulated in under two seconds."""
 
+import hashlib
 import json
 import random
 import time
@@ -7,6 +8,7 @@ import time
 import pytest
 
 from jal.experiments import Store, resolve
+from jal.experiments.record import read, sealed
 from jal.reporting.tables import accuracy_table
 
 RUNS = 10_000
@@ -57,7 +59,9 @@ def store(tmp_path_factory, record):
         lines = (
             f'"{key}": {json.dumps(value, separators=(",", ":"))}' for key, value in sorted(data.items())
         )
-        store.file(spec).write_text("{\n" + ",\n".join(lines) + "\n}\n")
+        text = "{\n" + ",\n".join(lines) + "\n}\n"
+        digest = f'"digest": "{hashlib.sha256(text.encode()).hexdigest()}",\n'
+        store.file(spec).write_text(text.replace('"environment": ', digest + '"environment": ', 1))
     return store
 
 
@@ -85,4 +89,5 @@ def test_ten_thousand_records_are_loaded_and_tabulated_in_two_seconds(store):
 def test_what_is_loaded_is_what_the_files_hold(store):
     for record in store.records()[::100]:
         text = store.file(record.spec).read_text()
-        assert record.curves == json.loads(text)["curves"] and record.to_json() == text
+        assert record.curves == json.loads(text)["curves"] and sealed(record) == text
+        assert read(text) == (record, True)

@@ -3,10 +3,12 @@
 import importlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections import Counter
 from concurrent.futures import Future
 from dataclasses import replace
@@ -18,6 +20,7 @@ from jal import lease
 from jal.errors import InputError
 from jal.experiments import Store, grids, scheduler
 from jal.experiments.ledger import Ledger
+from jal.experiments.status import status
 from jal.experiments.sweep import sweep
 from jal.experiments.workers import LocalStaff, Worker
 
@@ -232,6 +235,8 @@ def test_what_is_no_record_of_this_version_is_named_and_made_again(fake, specs_o
     assert fake.begun() == [1, 2, 3] and done.exit_code == 0
     assert [record.id for record in fake.store.records()] == sorted(spec.id for spec in specs)
     assert good.id not in done.ran
+    aside = {file.stem for file in (fake.store.path / ".aside").rglob("*.json")}
+    assert aside == {cut.id, older.id, other.id}, "what was there is kept, to be looked at"
 
 
 def test_sweeps_of_one_store_share_its_runs(fake):
@@ -280,6 +285,111 @@ def test_a_sweep_that_is_killed_takes_its_workers_along_and_blocks_nobody(fake):
     assert fake.done() == [1, 2, 3]
     assert sorted(fake.begun()) == [1, 1, 2, 2, 3]
     assert fake.leftovers() == []
+
+
+def wait_for_end(process, seconds=20):
+    """Its exit code and what it said."""
+    _, said = process.communicate(timeout=seconds)
+    return process.returncode, said
+
+
+@pytest.mark.parametrize("where", ["threads", "processes"])
+def test_a_sweep_that_loses_its_permit_ends_with_75(fake, specs_of, where):
+    """As when its folder is removed, or another sweep tidies while the machine sleeps."""
+    fake.plan(seconds=4)
+    with fake.process([1, 2], where=where) as process:
+        fake.until(1)
+        shutil.rmtree(fake.store.path / ".sweeps")
+        code, said = wait_for_end(process)
+    assert code == 75 and "Traceback" not in said
+    assert said.splitlines()[-1].startswith(
+        "0 of 2 runs done, 2 left (the sweep's own file in .sweeps is gone"
+    )
+    assert fake.begun() == [1], "it went on without a permit"
+    fake.plan()
+    assert fake.sweep(specs_of([1, 2])).exit_code == 0
+    assert [step > 0 for _, _, step in fake.starts()] == [False, True, False], "it was not gone on with"
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_run_whose_claim_is_lost_stops_and_its_sweep_ends_with_75(fake, specs_of, gone):
+    fake.plan(seconds=4)
+    (spec,) = specs_of([1])
+    claim = fake.store.path / ".claims" / f"{spec.id}.json"
+    with fake.process([1]) as process:
+        fake.until(1)
+        claim.unlink()
+        if not gone:
+            claim.write_text(json.dumps({"host": "elsewhere", "processes": "", "pid": 1, "process": "x"}))
+        code, said = wait_for_end(process)
+    assert code == 75 and "(a run's claim is gone or another's" in said.splitlines()[-1]
+    assert (fake.begun(), fake.ended(), fake.done()) == ([1], [], [])
+    assert claim.exists() is not gone, "it was not this sweep's to give back"
+
+
+def test_no_record_is_written_by_whoever_has_lost_the_claim(fake, specs_of):
+    """At the very end of a run, when nothing asks it to stop any more."""
+    (spec,) = specs_of([1])
+
+    def overtaken(spec, **options):
+        (fake.store.path / ".claims" / f"{spec.id}.json").unlink()
+        return fake.finished(spec, 1)
+
+    done = sweep([spec], store=fake.store, jobs=1, threads=True, runner=overtaken, tell=fake.lines.append)
+    assert (done.exit_code, done.stopped, fake.done()) == (75, "claim", [])
+    assert fake.sweep([spec]).exit_code == 0 and fake.done() == [1]
+
+
+DEEP = b"[" * 100_000
+
+
+def hostile(record):
+    """Files that somebody else, or a broken disk, may leave in a store: where, and what they hold."""
+    text = json.loads(record.to_json())
+    other = "0123456789abcdef"
+    return {
+        "lease that is not UTF-8": (f".claims/{other}.json", b"\xff\xfe"),
+        "lease of an impossible process": (
+            f".sweeps/{other}.json",
+            json.dumps({"host": "a", "processes": "", "pid": float("inf"), "process": ""}).encode(),
+        ),
+        "deep lease": (f".claims/{other}.json", DEEP),
+        "deep note": (f".failed/{other}.json", DEEP),
+        "note that is not UTF-8": (f".failed/{other}.json", b"\xff"),
+        "half a pair in a note": (f".failed/{other}.json", b'{"reason": "\\ud800"}'),
+        "deep checkpoint": (f".checkpoints/{record.id}/000001.json", DEEP),
+        "deep Record": (f"digits/{record.id}.json", DEEP),
+        **{
+            f"{name} {value}": (f"digits/{record.id}.json", json.dumps(text | {name: value}).encode())
+            for name, value in {
+                "environment": {},
+                "timing": {},
+                "labels": {"from": "\ud800"},
+            }.items()
+        },
+        "1e308 seconds": (
+            f"digits/{record.id}.json",
+            json.dumps(text | {"timing": {"seconds": 1e308, "images_per_second": 1.0}}).encode(),
+        ),
+    }
+
+
+def test_a_bad_file_in_a_store_stops_neither_sweep_nor_status(record, tmp_path):
+    """Each is named in one line; the run is made, and the status is told."""
+    for what, (name, content) in hostile(record).items():
+        store = Store(tmp_path / what)
+        file = store.path / name
+        file.parent.mkdir(parents=True)
+        file.write_bytes(content)
+        os.utime(file, (time.time() - 15,) * 2)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            state = status(grids.get("digits"), [store])
+            assert sweep([record.spec], store=store, jobs=1, tell=lambda _: None).exit_code == 0, what
+        assert state.counts.done == 0 and str(state)
+        named = {str(each.message) for each in warned if str(file.parent) in str(each.message)}
+        assert named and not any("\n" in line for line in named), what
+        assert store.get(record.id).accuracy == record.accuracy, what
 
 
 def test_a_script_without_a_guard_is_told_so(fake, specs_of):

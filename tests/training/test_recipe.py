@@ -110,6 +110,11 @@ def test_the_schedule_is_torchs(dataset, schedule):
     [
         ({"epochs": 0}, "epochs=0"),
         ({"batch_size": 1}, "batch_size=1"),
+        (
+            {"batch_size": 10**12},
+            "batch_size=1000000000000 will not do: give 2 or more, .* and 1048576 at most",
+        ),
+        ({"width": 1e9}, "width=1000000000.0 will not do: give a number over 0, 64 at most"),
         ({"learning_rate": 0.0}, "learning_rate=0.0"),
         ({"momentum": 1.0}, "momentum=1.0"),
         ({"clip_norm": 0.0}, "clip_norm=0.0"),
