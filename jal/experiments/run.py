@@ -230,7 +230,7 @@ def _training(
     TrainingError
         where its memory does not suffice, then or later; and as `run`.
     """
-    with _memory_told(spec), _prepared(spec, device, deterministic, data_root, labels) as training:
+    with _memory_told(spec), _prepared(spec, device, deterministic, plain, data_root, labels) as training:
         yield training
 
 
@@ -258,6 +258,7 @@ def _prepared(
     spec: RunSpec,
     device: str,
     deterministic: bool,
+    plain: bool,
     data_root: str | Path | None,
     labels: str | Path | None,
 ) -> Iterator[Training]:
