@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 
@@ -61,6 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise
     finally:
         warnings.formatwarning = formatted
+        if arguments is None and threading.current_thread() is threading.main_thread():
+            # What is left is the end of the process, in which Ctrl-C would print a traceback of somebody's clean-up.
+            signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 
 def _in_one_line(

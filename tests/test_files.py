@@ -77,7 +77,7 @@ def test_a_file_in_the_folders_place(tmp_path):
 
 def test_a_draft_is_known_by_its_name(tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(os, "fsync", lambda number: seen.extend(tmp_path.iterdir()))
+    monkeypatch.setattr(os, "fsync", lambda number: seen or seen.extend(tmp_path.iterdir()))
     files.write(tmp_path / "a.json", "new")
     assert [files.is_draft(file) for file in seen] == [True]
     assert not files.is_draft(tmp_path / "a.json")

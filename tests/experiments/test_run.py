@@ -255,6 +255,24 @@ def test_a_sweep_that_tidies_leaves_the_checkpoints_of_a_run_that_is_made_again(
     assert not kept.parent.exists()
 
 
+def test_a_second_interrupt_ends_in_one_line_and_130(tmp_path):
+    """And a third, while the runs write their checkpoints, in no more."""
+    command = ("sweep", "digits", "--jobs", "2", "--results", str(tmp_path))
+    with jal(*command, start_new_session=True) as process:
+        end = time.monotonic() + 60
+        while len(list(tmp_path.glob(".checkpoints/*/*.json"))) < 2:
+            assert time.monotonic() < end and process.poll() is None
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        while "stopping (signal)" not in process.stderr.readline():
+            assert time.monotonic() < end
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.stderr.readline() in ("\n", "jal: interrupted\n")
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.stderr.read()
+        assert process.wait(30) == 130 and "Traceback" not in said
+
+
 def test_data_that_cannot_be_had_is_an_input_error(short):
     with pytest.raises(InputError, match=r"(?i)clothing1m"):
         run(short(dataset="clothing1m", noise="clean", rate=None))
