@@ -12,7 +12,7 @@ from typing import Any
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
-from jal.experiments.provenance import commit_in_words
+from jal.experiments.provenance import UNKNOWN, commit_in_words
 
 KEY = "jal"
 """Where an executed notebook's metadata holds what papermill does not note: the profile and the environment."""
@@ -78,7 +78,7 @@ def sign(notebook: NotebookNode, name: str, repository: str, printed: bool) -> N
         f"`` {name} = {' '.join(value.split())} ``" for name, value in _parameters(notebook).items()
     ]
     about = done.environment
-    linked = repository and not about["dirty"]
+    linked = repository and not about["dirty"] and about["commit"] != UNKNOWN
     entries = {
         "Parameters": ", ".join(parameters),
         "Executed": f"{done.began.day} {done.began:%B %Y} at the profile {done.profile}, "
