@@ -5,11 +5,14 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from jal.cli.options import named_values
 from jal.errors import InputError
+
+REPOSITORY = Path(__file__).parents[1]
 
 
 def test_threshold(jal):
@@ -128,6 +131,11 @@ def test_parameters_are_python_literals_or_else_text():
     }
 
 
+def test_a_parameter_given_twice_is_refused():
+    with pytest.raises(InputError, match="a is given twice, the second time as 'a=3'"):
+        named_values(["a=2", "b=1", "a=3"])
+
+
 @pytest.mark.parametrize("pair", ["rate", "=3", "two words=3", ""])
 def test_a_parameter_without_name_or_value_is_refused(pair):
     with pytest.raises(InputError, match="name=value"):
@@ -206,10 +214,25 @@ def test_sweep_and_status(jal, tmp_path, monkeypatch):
     code, out, err = jal(
         "sweep", "digits", "--where", "loss=CE,noise=symmetric,rate=0.4", "--seeds", "1", *store
     )
-    assert (code, out) == (0, "1 of 1 runs done\n")
+    assert code == 0 and out.startswith(f"1 of 1 runs done (1 in {tmp_path}, 0 in ")
     assert "digits CE, symmetric 0.4, seed 1" in err
     code, out, _ = jal("status", "digits", "--seeds", "1", "--json", *store)
     assert code == 0
     assert json.loads(out)["counts"] == {"runs": 28, "done": 1, "running": 0, "failed": 0, "missing": 27}
     code, out, _ = jal("status", "digits", "--seeds", "1", *store)
-    assert "1 of 28 runs done" in out
+    assert f"done: 1 in {tmp_path}, 0 in " in out and "1 of 28 runs done, " in out
+    code, out, _ = jal("status", "digits", "--seeds", "1", "--alone", *store)
+    assert "1 of 28 runs done, " in out and "done: " not in out
+
+
+def test_sweep_and_status_count_what_the_book_has_and_do_not_write_there(jal, tmp_path, monkeypatch):
+    kept, grid = REPOSITORY / "data" / "results", ("table3-cifar10", "--profile", "laptop")
+    monkeypatch.chdir(REPOSITORY)
+    before = sorted(kept.iterdir())
+    code, out, _ = jal("status", *grid, "--seeds", "123", "--json", "--results", str(tmp_path))
+    counts, found = json.loads(out)["counts"], json.loads(out)["found"]
+    assert counts["done"] == found["data/results"] > 0 == found[str(tmp_path)]
+    one = ("--where", "loss=CE,noise=symmetric,rate=0.4", "--seeds", "123", "--results", str(tmp_path))
+    code, out, _ = jal("sweep", *grid, *one)
+    assert (code, out) == (0, f"1 of 1 runs done (0 in {tmp_path}, 1 in data/results)\n")
+    assert sorted(kept.iterdir()) == before and not list(tmp_path.rglob("*.json"))

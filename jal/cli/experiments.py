@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from jal.cli.options import (
+    Alone,
     ClusterAt,
     DataRoot,
     Deterministic,
@@ -137,6 +138,7 @@ def sweep(
     per_gpu: Annotated[int, typer.Option(help="Runs at a time on each GPU.")] = 1,
     scheduler: ClusterAt = None,
     results: Results = Path("runs"),
+    alone: Alone = False,
     device: Device = "auto",
     deterministic: Deterministic = False,
     retry: Annotated[bool, typer.Option("--retry", help="Make runs that failed before once more.")] = False,
@@ -146,11 +148,19 @@ def sweep(
     """Make the runs of a table that are missing, the most valuable first; go on with those that were stopped."""
     from jal.experiments import grids
     from jal.experiments import sweep as sweeps
+    from jal.experiments.shelf import trusted
+    from jal.experiments.status import held, held_in_words
     from jal.experiments.store import Store
+    from jal.experiments.watch import Watch
 
+    store, watch = Store(results), Watch()
+    also = [] if alone else trusted(store)
     done = sweeps.sweep(
         grids.get(grid, settings, profile),
-        store=Store(results),
+        store=store,
+        also=also,
+        tell=watch.tell,
+        watch=watch,
         seeds=integers("seeds", seeds),
         where=where or (),
         budget=budget,
@@ -162,7 +172,9 @@ def sweep(
         retry=retry,
         data_root=data_root,
     )
-    typer.echo(json.dumps(done.to_dict()) if as_json else str(done))
+    found = held([spec for spec in done.specs if spec.id in done.records], [store, *also])
+    where_they_are = f" ({held_in_words(found)})" if also else ""
+    typer.echo(json.dumps(done.to_dict() | {"found": found}) if as_json else f"{done}{where_they_are}")
     return done.exit_code
 
 
@@ -172,12 +184,16 @@ def status(
     profile: GridProfile = "full",
     seeds: Annotated[str | None, typer.Option(help="123,124: instead of the grid's own.")] = None,
     results: Results = Path("runs"),
+    alone: Alone = False,
     as_json: Json = False,
 ) -> None:
     """What is done, running, failed and missing of a table, and how long the rest would take."""
     from jal.experiments import grids
+    from jal.experiments.shelf import trusted
     from jal.experiments.status import status as status_of
     from jal.experiments.store import Store
 
-    found = status_of(grids.get(grid, settings, profile), [Store(results)], integers("seeds", seeds))
+    store = Store(results)
+    stores = [store] if alone else [store, *trusted(store)]
+    found = status_of(grids.get(grid, settings, profile), stores, integers("seeds", seeds))
     typer.echo(found.to_json() if as_json else str(found), nl=not as_json)

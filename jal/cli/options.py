@@ -23,6 +23,10 @@ GridProfile = Annotated[
     str, typer.Option(help="full (the paper's dataset), laptop (Fashion-MNIST) or quick (digits).")
 ]
 Results = Annotated[Path, typer.Option(help="The folder of Records.")]
+Alone = Annotated[
+    bool,
+    typer.Option("--alone", help="Leave out data/results, the book's own Records: these alone count."),
+]
 ClusterAt = Annotated[
     str | None,
     typer.Option("--scheduler", help="tcp://host:8786 (dask) or slurm:PROFILE: work on other machines."),
@@ -52,6 +56,8 @@ def named_values(pairs: Iterable[str]) -> dict[str, Any]:
         name, equals, value = pair.partition("=")
         if not (equals and name.isidentifier()):
             raise InputError(f"{pair!r} is not of the form name=value, such as a=20")
+        if name in values:
+            raise InputError(f"{name} is given twice, the second time as {pair!r}: give it once")
         try:
             values[name] = ast.literal_eval(value)
         except (SyntaxError, ValueError):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import typer
+
+SILENCE = 30.0
+"""Seconds without a line after which one says how far it is."""
 
 EpochProgress = Callable[[int, Mapping[str, float]], None]
 
@@ -52,10 +56,12 @@ def logged(progress: EpochProgress, folder: Path) -> EpochProgress:
 
 
 def epochs_shown(epochs: int, title: str) -> EpochProgress:
-    """Epochs on standard error, under a title: one line that moves on a terminal, some ten lines elsewhere."""
-    terminal = sys.stderr.isatty()
+    """Epochs on standard error, under a title: one line that moves on a terminal; elsewhere some ten lines, and one
+    after each epoch that half a minute has gone by before."""
+    terminal, last = sys.stderr.isatty(), time.monotonic()
 
     def show(epoch: int, quantities: Mapping[str, float]) -> None:
+        nonlocal last
         if epoch == 1:
             typer.echo(title, err=True)
         text = (
@@ -66,7 +72,8 @@ def epochs_shown(epochs: int, title: str) -> EpochProgress:
             done = 24 * epoch // epochs
             bar = "#" * done + "-" * (24 - done)
             typer.echo(f"\r[{bar}] {text}\033[K", err=True, nl=epoch == epochs)
-        elif epoch * 10 // epochs > (epoch - 1) * 10 // epochs:
+        elif epoch * 10 // epochs > (epoch - 1) * 10 // epochs or time.monotonic() - last >= SILENCE:
+            last = time.monotonic()
             typer.echo(text, err=True)
 
     return show

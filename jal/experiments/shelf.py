@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from jal.checkout import find_root
+from jal.errors import InputError
 from jal.experiments import provenance
 from jal.experiments.grids import PROFILES, Grid, get, names
 from jal.experiments.store import Store
@@ -30,6 +31,17 @@ def stores(root: str | Path | None = None) -> tuple[Store, Store]:
     """
     top = find_root(root)
     return Store(top / "data" / "results"), Store(top / "runs")
+
+
+def trusted(beside: Store) -> list[Store]:
+    """The checkout's `data/results`, to be read beside another store; none without a checkout, or where it is that."""
+    try:
+        kept, _ = stores()
+    except InputError:
+        return []
+    here = Path.cwd()
+    folder = kept.path.relative_to(here) if kept.path.is_relative_to(here) else kept.path
+    return [] if beside.path.resolve() == kept.path.resolve() else [Store(folder)]
 
 
 def counts(stores: Iterable[Store]) -> dict[str, dict[str, str]]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from jal import files
+from jal.experiments import reads
 from jal.experiments.record import Record, RecordError
 from jal.experiments.spec import SCIENCE, RunSpec
 
@@ -59,6 +60,7 @@ class Store:
         """
         text, target = record.to_json(), self.file(record.spec)
         files.write(target, text)
+        reads.note(target)
         return target
 
     def get(self, run: RunSpec | str) -> Record | None:
@@ -69,6 +71,8 @@ class Store:
         RecordError
             for a file that does not hold it.
         """
+        if isinstance(run, RunSpec):
+            reads.note(self.file(run))
         found = [self.file(run)] if isinstance(run, RunSpec) else self._files(f"{run}.json")
         return next((_read(file) for file in found if file.is_file()), None)
 
