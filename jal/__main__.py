@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from jal._version import __version__
 from jal.errors import JalError
 
 EXTRA_OF = {
@@ -32,6 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 a run or notebook failed, 2 bad input,
     75 stopped and resumable."""
     try:
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        if given == ["--version"]:  # which needs none of the command line's packages
+            print(f"jal-losses {__version__}")
+            return 0
         from jal.cli import app
 
         return int(app(arguments, standalone_mode=False) or 0)
@@ -42,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if package not in EXTRA_OF:
             raise
         return _refuse(
-            f"this command needs {package}, which is not installed: pip install 'jal-losses[{EXTRA_OF[package]}]'"
+            f"this command needs {package}, which is not installed: it comes with the extra {EXTRA_OF[package]}, "
+            f"pip install '.[{EXTRA_OF[package]}]' in the clone"
         )
     except KeyboardInterrupt:
         return _refuse("interrupted", code=130)

@@ -210,7 +210,7 @@ def connect(where: str, work: int, logs: Path) -> Cluster:
         import distributed
     except ImportError:
         raise InputError(
-            "--scheduler needs dask, which is not installed: pip install 'jal-losses[cluster]'"
+            "--scheduler needs dask, which is not installed: pip install '.[cluster]' in the clone"
         ) from None
     # Whatever they have to say, somebody here says it in one line.
     for name in ("distributed", "distributed.client"):
@@ -274,7 +274,7 @@ class _Slurm:
             from dask_jobqueue import SLURMCluster
         except ImportError:
             raise InputError(
-                "slurm needs dask-jobqueue, which is not installed: pip install 'jal-losses[cluster]'"
+                "slurm needs dask-jobqueue, which is not installed: pip install '.[cluster]' in the clone"
             ) from None
         files.make_folder(logs)
         self._jobs = max(1, min(profile.jobs, math.ceil(work / profile.processes)))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jal.cli.options import named_values
+from jal.cli.options import named_values, recipe_values
 from jal.errors import InputError
 
 REPOSITORY = Path(__file__).parents[1]
@@ -66,6 +66,10 @@ def test_threshold_from_a_file_and_as_json(jal, tmp_path):
         ("status digitz", "did you mean 'digits'"),
         ("train --dataset clothing1m --loss CE", "(?i)clothing1m"),
         ("train --dataset digits --loss CE -r seed=3", "unknown field of recipe 'seed'"),
+        ("train --dataset digits --loss CE -r lr=0.1", "did you mean 'learning_rate'"),
+        ("train --dataset digits --loss CE -r nesterov=no", "give true or false"),
+        ("train --dataset digits --loss CE -p reduction=none", "unknown parameter of CE 'reduction': there is none"),
+        ("train --dataset digits --loss CE -p a=1 -p a=2", "a is given twice"),
         ("train --dataset digits --loss CE --data-root /nowhere --again --device cuda:9", "cuda:9"),
         ("run no_such_notebook", "no_such_notebook"),
         ("book --profile quik", "did you mean 'quick'"),
@@ -89,12 +93,20 @@ def test_a_missing_extra_is_named():
     assert done.returncode == 2
     assert (
         done.stderr
-        == "jal: this command needs papermill, which is not installed: pip install 'jal-losses[book]'\n"
+        == "jal: this command needs papermill, which is not installed: it comes with the extra book, "
+        "pip install '.[book]' in the clone\n"
     )
     code = "import sys; sys.modules['typer'] = None; from jal.__main__ import main; sys.exit(main([]))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "pip install 'jal-losses[train]'" in done.stderr
+    assert "pip install '.[train]'" in done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", code.replace("main([])", "main(['--version'])")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0 and done.stdout.startswith("jal-losses ")
 
 
 def test_help_imports_no_torch():
@@ -136,6 +148,20 @@ def test_a_parameter_given_twice_is_refused():
         named_values(["a=2", "b=1", "a=3"])
 
 
+def test_values_of_a_recipe_take_the_form_of_their_fields():
+    kinds = {"milestones": "tuple[int, ...]", "augmentation": "tuple[str, ...]", "nesterov": "bool"}
+    kinds |= {"clip_norm": "float | None", "model": "str"}
+    pairs = ["milestones=10,20", "augmentation=crop4,flip", "nesterov=false", "clip_norm=null", "model=none"]
+    assert recipe_values(pairs, kinds) == {
+        "milestones": (10, 20),
+        "augmentation": ("crop4", "flip"),
+        "nesterov": False,
+        "clip_norm": None,
+        "model": "none",
+    }
+    assert recipe_values(["milestones=10"], kinds) == {"milestones": (10,)}
+
+
 @pytest.mark.parametrize("pair", ["rate", "=3", "two words=3", ""])
 def test_a_parameter_without_name_or_value_is_refused(pair):
     with pytest.raises(InputError, match="name=value"):
@@ -159,6 +185,17 @@ def test_train_prints_progress_and_accuracy_and_keeps_a_record(jal, tmp_path, mo
     code, out, err = jal(*arguments, "--json")
     assert (code, err) == (0, "")
     assert json.loads(out) == record
+
+
+def test_an_a_below_the_bound_is_said_before_training(jal, tmp_path, monkeypatch):
+    monkeypatch.setenv("JAL_COMMIT", "test")
+    arguments = (*TRAIN, "-r", "epochs=1", "--results", str(tmp_path))
+    code, _, err = jal(*arguments, "-p", "a=1.5")
+    assert code == 0
+    assert (
+        "a = 1.5 does not withstand symmetric noise of rate 0.4 (Theorem 4.1): -p a=1.8 or more does\n" in err
+    )
+    assert "does not withstand" not in jal(*arguments)[2]
 
 
 def test_a_dry_run_trains_nothing(jal, tmp_path):
@@ -202,6 +239,7 @@ def test_sigterm_finishes_the_step_and_the_same_command_goes_on(tmp_path):
         rest = process.stderr.read()
         assert process.wait() == 75
     assert rest.splitlines()[-1].startswith("jal: JAL-CE (")
+    assert rest.endswith("; the same command goes on from there\n")
     for results in ("a", "b"):
         subprocess.run(command(results), env=environment, check=True, capture_output=True)
     records = [json.loads(next(tmp_path.glob(f"{name}/digits/*.json")).read_text()) for name in "ab"]

@@ -28,9 +28,9 @@ from jal.cli.options import (
     integers,
     named_values,
     noise_and_variant,
+    recipe_values,
 )
-from jal.cli.show import epochs_shown, logged, plan_text
-from jal.errors import unknown
+from jal.cli.show import epochs_shown, logged, plan_text, too_small
 
 
 def train(
@@ -54,7 +54,8 @@ def train(
         list[str] | None, typer.Option("-p", "--parameter", help="name=value of the loss, e.g. a=20.")
     ] = None,
     recipe: Annotated[
-        list[str] | None, typer.Option("-r", "--recipe", help="name=value of the recipe, e.g. epochs=20.")
+        list[str] | None,
+        typer.Option("-r", "--recipe", help="name=value of the recipe: epochs=20, nesterov=false."),
     ] = None,
     results: Results = Path("runs"),
     device: Device = "auto",
@@ -77,11 +78,9 @@ def train(
     from jal.experiments.spec import resolve
     from jal.training.recipe import Recipe
 
-    overrides = named_values(recipe or [])
-    fields = [field.name for field in dataclasses.fields(Recipe)]
-    for name in overrides:
-        if name not in fields:
-            raise unknown("field of recipe", name, fields)
+    overrides = recipe_values(
+        recipe or [], {field.name: str(field.type) for field in dataclasses.fields(Recipe)}
+    )
     kind, variant = noise_and_variant(noise, variant, labels)
     spec = resolve(
         dataset=dataset,
@@ -108,6 +107,8 @@ def train(
             text += f"\n{report}"
         typer.echo(json.dumps(plan) if as_json else text)
         return
+    if warning := too_small(spec):
+        typer.echo(warning, err=True)
     values = ", ".join(f"{name}={value:g}" for name, value in spec.loss.parameters.items())
     title = f"{spec.loss.name} ({values})" if values else spec.loss.name
     progress = epochs_shown(spec.recipe.epochs, title)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from jal.experiments.spec import RunSpec
 
 SILENCE = 30.0
 """Seconds without a line after which one says how far it is."""
@@ -33,6 +37,28 @@ def plan_text(plan: dict[str, Any]) -> str:
         else f"{plan['seconds']:.0f} s"
     )
     return "\n".join([*lines, f"takes     about {time} here"])
+
+
+def too_small(spec: RunSpec) -> str | None:
+    """A warning for an AMSE whose `a` does not withstand the noise that it is to be trained on; None for any other."""
+    from jal import noise
+    from jal.datasets.known import find
+
+    kind, rate, a = spec.noise.kind, spec.noise.rate, spec.loss.parameters.get("a")
+    if a is None or rate is None or not ("JAL" in spec.loss.name or "AMSE" in spec.loss.name):
+        return None
+    if kind in ("symmetric", "pair"):
+        classes = len(find(spec.dataset).classes)
+        T = noise.symmetric(classes, rate) if kind == "symmetric" else noise.pair(classes, rate)
+    elif kind == "asymmetric":
+        T = noise.asymmetric(spec.dataset, rate)
+    else:
+        return None
+    least = noise.threshold(T, spec.loss.parameters.get("q", 2.0))
+    if a >= least.a:
+        return None
+    remedy = f"-p a={least.a:.4g} or more does" if math.isfinite(least.a) else "no a does"
+    return f"a = {a:g} does not withstand {kind} noise of rate {rate:g} (Theorem 4.1): {remedy}"
 
 
 def logged(progress: EpochProgress, folder: Path) -> EpochProgress:

@@ -136,6 +136,12 @@ class Record:
         if last != self.accuracy:
             raise RecordError(f"accuracy {self.accuracy}, which is not the curve's last value")
 
+    def __repr__(self) -> str:
+        """Short: the curves of a long run fill screens."""
+        return (
+            f"Record({self.id}: {self.spec.dataset}, {self.spec.loss.name}, accuracy {self.accuracy:.2f} %)"
+        )
+
     def has(self, artifacts: Iterable[str]) -> bool:
         """Whether the run kept all of these."""
         return all(name in self.artifacts for name in artifacts)

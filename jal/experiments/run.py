@@ -103,7 +103,10 @@ def run(
                 tensors, meta = training.state()
                 kept.save(tensors | observer.state(), meta | {"seconds": seconds()})
             if stopping:
-                raise Stopped(f"{spec.loss.name} ({spec.id}) was stopped in epoch {training.epoch + 1}")
+                remedy = "; the same command goes on from there" if kept is not None else ""
+                raise Stopped(
+                    f"{spec.loss.name} ({spec.id}) was stopped in epoch {training.epoch + 1}{remedy}"
+                )
 
         def report(epoch: int, quantities: Mapping[str, float]) -> None:
             observer.after_epoch(training, epoch)

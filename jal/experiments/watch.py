@@ -93,7 +93,8 @@ def own_watch() -> Watch | None:
     """The one for a call in a program: a bar in a notebook and on a terminal, nothing elsewhere."""
     if os.environ.get(BATCH):
         return None
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
     if type(shell).__name__ == "ZMQInteractiveShell":
         from IPython.display import display
 
