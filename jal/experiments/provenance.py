@@ -52,14 +52,16 @@ def commit(otherwise: str | None = None) -> tuple[str, bool]:
 def installed() -> str | None:
     """The distribution that put this code where it is, such as "jal-losses 1.0"; None for a source tree.
 
-    An editable installation is a source tree: it lists a pointer among its files, not the code.
+    An editable installation is a source tree: it lists a pointer among its files, not the code. So is one in which
+    something was built: what that leaves there has no list of what was installed.
     """
     code = _SOURCE / "jal" / "__init__.py"
     try:
         found = importlib.metadata.distribution(DISTRIBUTION)
     except importlib.metadata.PackageNotFoundError:
         return None
-    held = any(file.as_posix() == "jal/__init__.py" for file in found.files or ())
+    listed = found.read_text("RECORD") is not None and found.files
+    held = any(file.as_posix() == "jal/__init__.py" for file in listed or ())
     if held and Path(str(found.locate_file("jal/__init__.py"))).resolve() == code:
         return f"{DISTRIBUTION} {found.version}"
     return None

@@ -91,6 +91,17 @@ def test_an_editable_installation_is_a_source_tree(site):
         provenance.commit()
 
 
+def test_a_source_tree_in_which_something_was_built_is_none_that_was_installed(elsewhere, monkeypatch):
+    left = elsewhere / "jal_losses.egg-info"
+    left.mkdir()
+    (left / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: jal-losses\nVersion: 9.8\n")
+    (left / "SOURCES.txt").write_text("jal/__init__.py\n")
+    (elsewhere / "jal").mkdir()
+    (elsewhere / "jal" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(elsewhere))
+    assert provenance.installed() is None
+
+
 def test_a_checkout_has_no_distribution():
     assert "distribution" not in provenance.environment("cpu", 1, ("abc", False))
 
