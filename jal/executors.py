@@ -56,6 +56,8 @@ class Profile:
         Slurm's partition and account; its defaults if left out.
     directives
         more options of sbatch, such as "--constraint=a100".
+    skip
+        options of sbatch that are left out, such as "--mem" where Slurm takes none.
     setup
         shell lines that come before the workers, such as "module load cuda".
     interface
@@ -72,6 +74,7 @@ class Profile:
     queue: str | None = None
     account: str | None = None
     directives: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
     setup: tuple[str, ...] = ()
     interface: str | None = None
     python: str = field(default_factory=lambda: sys.executable)
@@ -290,6 +293,7 @@ class _Slurm:
                 interface=profile.interface,
                 python=profile.python,
                 job_extra_directives=[*gpus, *profile.directives],
+                job_directives_skip=list(profile.skip),
                 job_script_prologue=[*map(_export, QUIET.items()), *profile.setup],
                 worker_extra_args=["--resources", "GPU=1"] if profile.gpus else [],
                 log_directory=str(logs),

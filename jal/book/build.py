@@ -23,6 +23,7 @@ from jal.book.fingerprint import digest, fingerprint, records
 from jal.book.run import check_jobs, check_profile, tell
 from jal.checkout import find_root
 from jal.errors import InputError
+from jal.experiments.shelf import is_absent
 
 
 def build_book(
@@ -74,6 +75,10 @@ def build_book(
     check_jobs(jobs, len(names))
     if pdf:
         paper.check_tools()
+    if profile == "laptop" and is_absent("fashion-mnist"):
+        tell(
+            "fashion-mnist is not here: the chapters show the runs that there are; `jal data fetch fashion-mnist`"
+        )
     with _alone(top / "_build", tell):
         executed = execute(names, top, profile=profile, jobs=jobs, tell=tell)
         config = yaml.safe_load((top / "_config.yml").read_text())

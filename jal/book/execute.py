@@ -43,7 +43,8 @@ def execute(source: str, target: str, parameters: dict[str, Any]) -> NotebookNod
     """
     # Kernels that start at the same moment can be given the same TCP port; files in a folder of one's own
     # cannot collide. A short path, because a socket's path has room for about a hundred characters.
-    with tempfile.TemporaryDirectory(prefix="jal-") as folder:
+    short = None if len(tempfile.gettempdir()) <= 60 else "/tmp"
+    with tempfile.TemporaryDirectory(prefix="jal-", dir=short) as folder:
         kernel = {"transport": "ipc", "connection_file": f"{folder}/k.json"}
         return papermill.execute_notebook(
             source,

@@ -69,7 +69,7 @@ def complete(
     """Makes the runs of a grid that neither store has; they go to `runs`.
 
     The profile full takes hours of a GPU, so where there is none nothing is run: a chapter then shows what is
-    committed, and says what is missing.
+    committed, and says what is missing. So it does, with a note, where the images are not here.
 
     Parameters
     ----------
@@ -86,14 +86,27 @@ def complete(
     trusted, own = stores(root)
     if profile == "full" and not _has_gpu():
         return
-    run_missing(
-        grid,
-        own,
-        also=[trusted],
-        seeds=tuple(seeds) if seeds is not None else SEEDS.get(profile),
-        jobs=jobs or None,
-        commit=provenance.commit(otherwise="unknown"),
-    )
+    try:
+        run_missing(
+            grid,
+            own,
+            also=[trusted],
+            seeds=tuple(seeds) if seeds is not None else SEEDS.get(profile),
+            jobs=jobs or None,
+            commit=provenance.commit(otherwise="unknown"),
+        )
+    except InputError:
+        dataset = grid.specs()[0].dataset
+        if not is_absent(dataset):
+            raise
+        print(f"{dataset} is not here, so no run was made: `jal data fetch {dataset}` gets it.")
+
+
+def is_absent(dataset: str) -> bool:
+    """Whether this machine lacks a dataset of small images."""
+    from jal import datasets
+
+    return any(entry.name == dataset and not entry.here for entry in datasets.listing())
 
 
 def _has_gpu() -> bool:

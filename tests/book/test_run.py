@@ -89,6 +89,15 @@ def test_a_failing_notebook_stops_no_other_and_is_kept(checkout):
     assert str(bad.output) in end
 
 
+def test_the_folder_of_temporary_files_may_have_a_long_name(checkout, monkeypatch):
+    folder = checkout.root / ("long" * 25)
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    checkout("one", "print('fine')")
+    (run,) = run_notebooks(root=checkout.root)
+    assert run.error is None
+
+
 def test_a_dead_kernel_is_a_failure_and_leaves_no_older_result(checkout):
     checkout("dies", "import os; os._exit(3)")
     folder = checkout.root / "out"
