@@ -37,6 +37,17 @@ def test_threshold_from_a_file_and_as_json(jal, tmp_path):
 
 
 @pytest.mark.parametrize(
+    "text",
+    ["\ufeff0.7,0.3\n0.2,0.8\n", "cat,dog\n0.7,0.3\n0.2,0.8\n", "0,7;0,3\n0,2;0,8\n", "7e-1,3e-1\n.2,.8\n"],
+)
+def test_a_table_as_spreadsheets_write_it(jal, tmp_path, text):
+    file = tmp_path / "T.csv"
+    file.write_text(text, encoding="utf-8")
+    code, out, _ = jal("threshold", "--matrix", str(file), "--json")
+    assert code == 0 and json.loads(out)["margin"] == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ("threshold", "name a noise"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,19 +66,31 @@ def threshold(transition: ArrayLike, q: float = 2.0) -> Threshold:
 def read_transition(path: str | Path) -> Transition:
     """A transition from a CSV file of K lines with K numbers; row i holds P(given label | true label i).
 
+    As spreadsheets write it, too: with a byte order mark, a line of names above, or semicolons and decimal commas.
+
     Raises
     ------
     InputError
         if the file cannot be read, is not a table of numbers, or is no transition.
     """
     try:
-        table = np.loadtxt(io.StringIO(Path(path).read_text()), delimiter=",", ndmin=2)
+        table = np.loadtxt(
+            io.StringIO(_numbers(Path(path).read_text(encoding="utf-8-sig"))), delimiter=",", ndmin=2
+        )
     except OSError as error:
         raise InputError(f"cannot read {path} ({error.strerror}): name a CSV file") from None
     except ValueError as error:
         reason = str(error).splitlines()[0].rstrip(".;")
         raise InputError(f"{path} is not a table of comma-separated numbers ({reason})") from None
     return check_transition(table)
+
+
+def _numbers(text: str) -> str:
+    """The lines of numbers of a CSV file, with commas between."""
+    if ";" in text:
+        text = text.replace(",", ".").replace(";", ",")
+    first, _, rest = text.partition("\n")
+    return rest if rest and re.search(r"[A-Za-z]{2}", first) and not re.search(r"\d[eE]", first) else text
 
 
 def _rounded_up(value: float, digits: int = 7) -> float:
