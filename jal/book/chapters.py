@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from math import inf
@@ -134,5 +135,6 @@ def _replaced(source: str, values: str) -> str:
         if name in new:
             end = node.end_lineno or node.lineno
             comment = lines[end - 1].encode()[node.end_col_offset :].decode()
-            lines[node.lineno - 1 : end] = [f"{name} = {new[name]}{comment}"]
+            kind = f": {ast.unparse(node.annotation)}" if isinstance(node, ast.AnnAssign) else ""
+            lines[node.lineno - 1 : end] = [f"{name}{kind} = {new[name]}{comment}"]
     return "\n".join(lines)

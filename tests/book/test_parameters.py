@@ -1,12 +1,14 @@
 """A notebook's parameters: their names and kinds, read from the syntax; what values they take. No kernel is started."""
 
+import ast
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from jal.book.parameters import parameters, plain
+from jal.book.chapters import _replaced
+from jal.book.parameters import parameters, plain, read
 from jal.errors import InputError
 
 SOURCE = """
@@ -113,3 +115,20 @@ def test_what_python_has_and_json_lacks_is_converted(given, converted):
 def test_what_cannot_be_is_refused(given):
     with pytest.raises(InputError, match="the parameter x is of type"):
         plain("x", given)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem
+)
+def test_a_chapter_says_the_kind_of_each_parameter_and_its_default_is_of_it(path):
+    for parameter in read(path).values():
+        default = ast.literal_eval(parameter.default)
+        assert parameter.kind is not None and parameter.fit(default, path.stem) == default
+        assert f"{parameter.name}: {ast.unparse(parameter.kind)} = " in path.read_text(encoding="utf-8")
+
+
+def test_a_page_shows_the_kind_beside_the_value_that_it_ran_with():
+    assert (
+        _replaced("seeds: list[int] = []  # more\na = 1", "seeds = [7]")
+        == "seeds: list[int] = [7]  # more\na = 1"
+    )
