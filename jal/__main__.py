@@ -9,6 +9,7 @@ import threading
 import warnings
 from collections.abc import Sequence
 
+from jal._version import __version__
 from jal.errors import JalError, printable
 
 EXTRA_OF = {
@@ -39,6 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     formatted = warnings.formatwarning
     warnings.formatwarning = _in_one_line
     try:
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        if given == ["--version"]:  # which needs none of the command line's packages
+            print(f"jal-losses {__version__}")
+            return 0
         from jal.cli import app
 
         code = int(app(arguments, standalone_mode=False) or 0)
@@ -51,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if package not in EXTRA_OF:
             raise
         return _refuse(
-            f"this command needs {package}, which is not installed: pip install 'jal-losses[{EXTRA_OF[package]}]'"
+            f"this command needs {package}, which is not installed: it comes with the extra {EXTRA_OF[package]}, "
+            f"pip install '.[{EXTRA_OF[package]}]' in the clone"
         )
     except KeyboardInterrupt:
         return _refuse("interrupted", code=130)

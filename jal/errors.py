@@ -37,10 +37,18 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() or each in "\n\t" else f"\\u{ord(each):04x}" for each in text)
 
 
-def unknown(thing: str, value: object, known: Iterable[str]) -> InputError:
-    """The error for a name that is not in a list: the nearest name if one is near, and the whole list."""
+def unknown(thing: str, value: object, known: Iterable[str], meant: str | None = None) -> InputError:
+    """The error for a name that is not in a list: the nearest name if one is near, and the whole list.
+
+    Parameters
+    ----------
+    meant
+        the name that is meant, where that is known.
+    """
     names = sorted(known)
-    near = difflib.get_close_matches(str(value).lower(), [name.lower() for name in names], n=1, cutoff=0.5)
-    nearest = next((name for name in names if near and name.lower() == near[0]), None)
+    near = difflib.get_close_matches(str(value).lower(), [name.lower() for name in names], n=1, cutoff=0.6)
+    nearest = meant or next((name for name in names if near and name.lower() == near[0]), None)
+    if not names:
+        return InputError(f"unknown {thing} {value!r}: there is none")
     hint = f"did you mean {nearest!r}? " if nearest else ""
     return InputError(f"unknown {thing} {value!r}: {hint}it must be one of {', '.join(names)}")

@@ -65,6 +65,8 @@ class Profile:
         Slurm's partition and account; its defaults if left out.
     directives
         more options of sbatch, such as "--constraint=a100".
+    skip
+        options of sbatch that are left out, such as "--mem" where Slurm takes none.
     setup
         shell lines that come before the workers, such as "module load cuda".
     interface
@@ -82,6 +84,7 @@ class Profile:
     queue: str | None = None
     account: str | None = None
     directives: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
     setup: tuple[str, ...] = ()
     interface: str | None = None
     python: str = field(default_factory=lambda: sys.executable)
@@ -225,7 +228,7 @@ def connect(where: str, work: int, logs: Path, tell: Callable[[str], None] = lam
         import distributed
     except ImportError:
         raise InputError(
-            "--scheduler needs dask, which is not installed: pip install 'jal-losses[cluster]'"
+            "--scheduler needs dask, which is not installed: pip install '.[cluster]' in the clone"
         ) from None
     # Whatever they have to say, somebody here says it in one line.
     for name in ("distributed", "distributed.client"):
@@ -296,7 +299,7 @@ class _Slurm:
         except ImportError:
             raise InputError(
                 "slurm needs dask-jobqueue and cryptography, and one is not installed: "
-                "pip install 'jal-losses[cluster]'"
+                "pip install '.[cluster]' in the clone"
             ) from None
         files.make_folder(logs)
         # Without an interface dask would listen at all of them; this is the address that it gives the workers.
@@ -314,6 +317,7 @@ class _Slurm:
                 interface=profile.interface,
                 python=profile.python,
                 job_extra_directives=[*gpus, *profile.directives],
+                job_directives_skip=list(profile.skip),
                 job_script_prologue=[*map(_export, QUIET.items()), *profile.setup],
                 worker_extra_args=[
                     *("--no-dashboard", "--dashboard-address", NO_PAGE),

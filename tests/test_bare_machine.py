@@ -40,7 +40,7 @@ def bare(tmp_path):
 def test_the_blocked_packages_are_blocked(bare):
     done = bare("run")
     assert done.returncode == 2
-    assert "pip install 'jal-losses[book]'" in done.stderr
+    assert "pip install '.[book]'" in done.stderr
 
 
 def test_it_trains_and_sweeps(bare, tmp_path):

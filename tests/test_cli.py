@@ -6,11 +6,14 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from jal.cli.options import named_values
+from jal.cli.options import named_values, recipe_values
 from jal.errors import InputError
+
+REPOSITORY = Path(__file__).parents[1]
 
 
 def test_threshold(jal):
@@ -62,6 +65,17 @@ def test_threshold_from_predictions_warns_of_a_rare_class_in_one_line(jal, tmp_p
 
 
 @pytest.mark.parametrize(
+    "text",
+    ["\ufeff0.7,0.3\n0.2,0.8\n", "cat,dog\n0.7,0.3\n0.2,0.8\n", "0,7;0,3\n0,2;0,8\n", "7e-1,3e-1\n.2,.8\n"],
+)
+def test_a_table_as_spreadsheets_write_it(jal, tmp_path, text):
+    file = tmp_path / "T.csv"
+    file.write_text(text, encoding="utf-8")
+    code, out, _ = jal("threshold", "--matrix", str(file), "--json")
+    assert code == 0 and json.loads(out)["margin"] == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ("threshold", "name a noise"),
@@ -91,6 +105,10 @@ def test_threshold_from_predictions_warns_of_a_rare_class_in_one_line(jal, tmp_p
         ("status digitz", "did you mean 'digits'"),
         ("train --dataset clothing1m --loss CE", "(?i)clothing1m"),
         ("train --dataset digits --loss CE -r seed=3", "unknown field of recipe 'seed'"),
+        ("train --dataset digits --loss CE -r lr=0.1", "did you mean 'learning_rate'"),
+        ("train --dataset digits --loss CE -r nesterov=no", "give true or false"),
+        ("train --dataset digits --loss CE -p reduction=none", "unknown parameter of CE 'reduction': there is none"),
+        ("train --dataset digits --loss CE -p a=1 -p a=2", "a is given twice"),
         ("train --dataset digits --loss CE --data-root /nowhere --again --device cuda:9", "cuda:9"),
         ("train --dataset digits --loss CE --precision half", "unknown precision 'half'.* float32, float64"),
         ("train --dataset digits --loss CE --precision bf16", "did you mean 'bfloat16'"),
@@ -122,12 +140,20 @@ def test_a_missing_extra_is_named():
     assert done.returncode == 2
     assert (
         done.stderr
-        == "jal: this command needs papermill, which is not installed: pip install 'jal-losses[book]'\n"
+        == "jal: this command needs papermill, which is not installed: it comes with the extra book, "
+        "pip install '.[book]' in the clone\n"
     )
     code = "import sys; sys.modules['typer'] = None; from jal.__main__ import main; sys.exit(main([]))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "pip install 'jal-losses[train]'" in done.stderr
+    assert "pip install '.[train]'" in done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", code.replace("main([])", "main(['--version'])")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0 and done.stdout.startswith("jal-losses ")
 
 
 def test_help_imports_no_torch():
@@ -164,6 +190,25 @@ def test_parameters_are_python_literals_or_else_text():
     }
 
 
+def test_a_parameter_given_twice_is_refused():
+    with pytest.raises(InputError, match="a is given twice, the second time as 'a=3'"):
+        named_values(["a=2", "b=1", "a=3"])
+
+
+def test_values_of_a_recipe_take_the_form_of_their_fields():
+    kinds = {"milestones": "tuple[int, ...]", "augmentation": "tuple[str, ...]", "nesterov": "bool"}
+    kinds |= {"clip_norm": "float | None", "model": "str"}
+    pairs = ["milestones=10,20", "augmentation=crop4,flip", "nesterov=false", "clip_norm=null", "model=none"]
+    assert recipe_values(pairs, kinds) == {
+        "milestones": (10, 20),
+        "augmentation": ("crop4", "flip"),
+        "nesterov": False,
+        "clip_norm": None,
+        "model": "none",
+    }
+    assert recipe_values(["milestones=10"], kinds) == {"milestones": (10,)}
+
+
 @pytest.mark.parametrize("pair", ["rate", "=3", "two words=3", ""])
 def test_a_parameter_without_name_or_value_is_refused(pair):
     with pytest.raises(InputError, match="name=value"):
@@ -187,6 +232,17 @@ def test_train_prints_progress_and_accuracy_and_keeps_a_record(jal, tmp_path, mo
     code, out, err = jal(*arguments, "--json")
     assert (code, err) == (0, "")
     assert json.loads(out) == record
+
+
+def test_an_a_below_the_bound_is_said_before_training(jal, tmp_path, monkeypatch):
+    monkeypatch.setenv("JAL_COMMIT", "test")
+    arguments = (*TRAIN, "-r", "epochs=1", "--results", str(tmp_path))
+    code, _, err = jal(*arguments, "-p", "a=1.5")
+    assert code == 0
+    assert (
+        "a = 1.5 does not withstand symmetric noise of rate 0.4 (Theorem 4.1): -p a=1.8 or more does\n" in err
+    )
+    assert "does not withstand" not in jal(*arguments)[2]
 
 
 def test_a_dry_run_trains_nothing(jal, tmp_path):
@@ -292,6 +348,7 @@ def test_sigterm_finishes_the_step_and_the_same_command_goes_on(tmp_path):
         rest = process.stderr.read()
         assert process.wait() == 75
     assert rest.splitlines()[-1].startswith("jal: JAL-CE (")
+    assert rest.endswith("; the same command goes on from there\n")
     for results in ("a", "b"):
         subprocess.run(command(results), env=environment, check=True, capture_output=True)
     records = [json.loads(next(tmp_path.glob(f"{name}/digits/*.json")).read_text()) for name in "ab"]
@@ -304,13 +361,15 @@ def test_sweep_and_status(jal, tmp_path, monkeypatch):
     code, out, err = jal(
         "sweep", "digits", "--where", "loss=CE,noise=symmetric,rate=0.4", "--seeds", "1", *store
     )
-    assert (code, out) == (0, "1 of 1 runs done\n")
+    assert code == 0 and out.startswith(f"1 of 1 runs done (1 in {tmp_path}, 0 in ")
     assert "digits CE, symmetric 0.4, seed 1" in err
     code, out, _ = jal("status", "digits", "--seeds", "1", "--json", *store)
     assert code == 0
     assert json.loads(out)["counts"] == {"runs": 28, "done": 1, "running": 0, "failed": 0, "missing": 27}
     code, out, _ = jal("status", "digits", "--seeds", "1", *store)
-    assert "1 of 28 runs done" in out
+    assert f"done: 1 in {tmp_path}, 0 in " in out and "1 of 28 runs done, " in out
+    code, out, _ = jal("status", "digits", "--seeds", "1", "--alone", *store)
+    assert "1 of 28 runs done, " in out and "done: " not in out
 
 
 def test_a_sweep_in_bfloat16_is_of_other_runs(jal, tmp_path, monkeypatch):
@@ -324,3 +383,16 @@ def test_a_sweep_in_bfloat16_is_of_other_runs(jal, tmp_path, monkeypatch):
     for option, done in ((("--precision", "bfloat16"), 1), ((), 0), (("--precision", "float32"), 0)):
         _, out, _ = jal("status", "digits", "--seeds", "1", "--json", *option, *store)
         assert json.loads(out)["counts"]["done"] == done
+
+
+def test_sweep_and_status_count_what_the_book_has_and_do_not_write_there(jal, tmp_path, monkeypatch):
+    kept, grid = REPOSITORY / "data" / "results", ("table3-cifar10", "--profile", "laptop")
+    monkeypatch.chdir(REPOSITORY)
+    before = sorted(kept.iterdir())
+    code, out, _ = jal("status", *grid, "--seeds", "123", "--json", "--results", str(tmp_path))
+    counts, found = json.loads(out)["counts"], json.loads(out)["found"]
+    assert counts["done"] == found["data/results"] > 0 == found[str(tmp_path)]
+    one = ("--where", "loss=CE,noise=symmetric,rate=0.4", "--seeds", "123", "--results", str(tmp_path))
+    code, out, _ = jal("sweep", *grid, *one)
+    assert (code, out) == (0, f"1 of 1 runs done (0 in {tmp_path}, 1 in data/results)\n")
+    assert sorted(kept.iterdir()) == before and not list(tmp_path.rglob("*.json"))

@@ -2,6 +2,7 @@
 
 from jal.book.build import build_book
 from jal.book.failure import BuildFailed
-from jal.book.run import PROFILES, NotebookRun, run_notebooks
+from jal.book.parameters import PROFILES
+from jal.book.run import NotebookRun, run_notebooks
 
 __all__ = ["PROFILES", "BuildFailed", "NotebookRun", "build_book", "run_notebooks"]

@@ -19,10 +19,11 @@ from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
 from jal.book import paper
 from jal.book.chapters import execute, page, says
 from jal.book.failure import BuildFailed
-from jal.book.fingerprint import digest, fingerprint, own_records
+from jal.book.fingerprint import digest, fingerprint, records
 from jal.book.run import check_jobs, check_profile, tell
 from jal.checkout import find_root
 from jal.errors import InputError
+from jal.experiments.shelf import is_absent
 
 
 def build_book(
@@ -36,8 +37,8 @@ def build_book(
 ) -> Path:
     """Build the book into `_build/html` of the checkout.
 
-    A notebook is executed again only if its text, the profile, the library, the data, a Record or an
-    installed package changed; the pages are rendered again only if something in one of them did.
+    A notebook is executed again only if its text, the profile, the library, the data, an installed package or a
+    Record that it looked for changed; the pages are rendered again only if something in one of them did.
 
     Parameters
     ----------
@@ -74,6 +75,10 @@ def build_book(
     check_jobs(jobs, len(names))
     if pdf:
         paper.check_tools()
+    if profile == "laptop" and is_absent("fashion-mnist"):
+        tell(
+            "fashion-mnist is not here: the chapters show the runs that there are; `jal data fetch fashion-mnist`"
+        )
     with _alone(top / "_build", tell):
         executed = execute(names, top, profile=profile, jobs=jobs, tell=tell)
         config = yaml.safe_load((top / "_config.yml").read_text())
@@ -133,13 +138,14 @@ def _staged(chapters: Mapping[str, NotebookNode]) -> dict[str, bytes]:
 def _html(top: Path, files: Mapping[str, bytes], strict: bool, tell: Callable[[str], None]) -> Path:
     build = top / "_build"
     index, rendered, read = build / "html" / "index.html", build / "rendered.key", build / "read.key"
-    # The page on the book's state and those of the docstrings show what no file of the book holds.
-    state = [fingerprint(top), own_records(top), str(strict)]
+    # The pages of the docstrings show what no file of the book holds.
+    state = [fingerprint(top), str(strict)]
     pages = [name for name in sorted(files) if name.endswith((".md", ".ipynb"))]
     common = digest(
         [*state, *pages, *(part for name in sorted(set(files) - set(pages)) for part in (name, files[name]))]
     )
-    key = digest([common, *(files[name] for name in pages)])
+    # The page on the book's state counts the Records; it is read again whenever the pages are rendered.
+    key = digest([common, records(top), *(files[name] for name in pages)])
     if not (index.is_file() and says(rendered, key)):
         # What Sphinx has read of a page holds as long as nothing changed but other pages. Where warnings are errors
         # (`state` has it), it has not warned of the page: that build would have failed.

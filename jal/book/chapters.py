@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from math import inf
@@ -13,7 +14,7 @@ from nbformat import NotebookNode
 
 from jal.book import colophon
 from jal.book.failure import BuildFailed
-from jal.book.fingerprint import digest, fingerprint, own_records
+from jal.book.fingerprint import changed, digest, fingerprint, looked_for
 from jal.book.run import run_notebooks
 from jal.experiments import provenance
 from jal.experiments.device import choose_device
@@ -23,6 +24,8 @@ def execute(
     names: Sequence[str], top: Path, *, profile: str, jobs: int | None, tell: Callable[[str], None]
 ) -> dict[str, Path]:
     """Run the chapters that changed, or anything that they depend on, since they last ran without an error.
+
+    All depend on the library and the data, each on those Records alone that it looked for.
 
     Returns
     -------
@@ -36,12 +39,12 @@ def execute(
     folder = top / "_build" / "executed" / profile
     executed = {name: folder / f"{name}.ipynb" for name in names}
     stamps = {name: folder / f"{name}.key" for name in names}
+    notes = {name: folder / f"{name}.reads" for name in names}
     texts = {name: (top / "notebooks" / f"{name}.ipynb").read_bytes() for name in names}
     state = fingerprint(top)
 
     def keys() -> dict[str, str]:
-        records = own_records(top)
-        return {name: digest([state, records, text]) for name, text in texts.items()}
+        return {name: digest([state, looked_for(top, notes[name]), text]) for name, text in texts.items()}
 
     stale = [
         name for name, key in keys().items() if not (executed[name].is_file() and says(stamps[name], key))
@@ -50,18 +53,22 @@ def execute(
         return executed
     for name in stale:
         stamps[name].unlink(missing_ok=True)
+        notes[name].unlink(missing_ok=True)
     # The longest first, so that none is left alone at the end; one that never ran may be the longest.
     stale.sort(key=lambda name: _last_seconds(executed[name]), reverse=True)
     with ThreadPoolExecutor(1) as beside:  # asking torch for the device takes as long as a short chapter
         environment = beside.submit(_environment)
-        runs = run_notebooks(stale, output=folder, profile=profile, jobs=jobs, root=top, tell=tell)
+        runs = run_notebooks(
+            stale, output=folder, profile=profile, jobs=jobs, root=top, tell=tell, name_values=False
+        )
     failed = {done.name: f"{done.name}: {done.error} ({done.output})" for done in runs if done.error}
     for name in set(stale) - set(failed):
         _note(executed[name], {"profile": profile, "environment": environment.result()})
     if fingerprint(top) == state:
-        # With the Records that these runs left: they are no reason to run anything again.
+        # With the Records that a chapter itself has made: they are no reason to run it again. Those that came after it
+        # had looked for them are.
         for name, key in keys().items():
-            if name not in failed:
+            if name not in failed and not (name in stale and changed(notes[name])):
                 stamps[name].write_text(key)
     else:
         tell("jal/ or data/ changed while the chapters ran: the next build runs them again")
@@ -128,5 +135,6 @@ def _replaced(source: str, values: str) -> str:
         if name in new:
             end = node.end_lineno or node.lineno
             comment = lines[end - 1].encode()[node.end_col_offset :].decode()
-            lines[node.lineno - 1 : end] = [f"{name} = {new[name]}{comment}"]
+            kind = f": {ast.unparse(node.annotation)}" if isinstance(node, ast.AnnAssign) else ""
+            lines[node.lineno - 1 : end] = [f"{name}{kind} = {new[name]}{comment}"]
     return "\n".join(lines)

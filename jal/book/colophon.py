@@ -13,7 +13,7 @@ from urllib.parse import quote
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
-from jal.experiments.provenance import commit_in_words
+from jal.experiments.provenance import UNKNOWN, commit_in_words
 from jal.reporting.wording import code, plain
 
 KEY = "jal"
@@ -79,7 +79,7 @@ def sign(notebook: NotebookNode, name: str, repository: str, printed: bool) -> N
     parameters = [code(f"{name} = {value}") for name, value in _parameters(notebook).items()]
     about = done.environment
     commit = plain(done.commit)
-    linked = repository and not about["dirty"]
+    linked = repository and not about["dirty"] and about["commit"] != UNKNOWN
     entries = {
         "Parameters": ", ".join(parameters),
         "Executed": f"{done.began.day} {done.began:%B %Y} at the profile {done.profile}, "

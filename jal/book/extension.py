@@ -14,7 +14,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from jal.book import status
-from jal.book.fingerprint import fingerprint
+from jal.book.fingerprint import digest, fingerprint, records
 
 POLICY = "; ".join(
     (
@@ -72,7 +72,8 @@ def _cache_by_fingerprint(app: Sphinx, config: Config) -> None:
     # show old results. A cache for each state of them does not.
     if config.nb_execution_mode == "cache":
         caches = Path(app.outdir).parent / ".jupyter_cache"
-        config.nb_execution_cache_path = str(caches / fingerprint(Path(app.srcdir)))
+        root = Path(app.srcdir)
+        config.nb_execution_cache_path = str(caches / digest([fingerprint(root), records(root)]))
 
 
 def _public_host(app: Sphinx, config: Config) -> None:

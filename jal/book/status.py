@@ -9,8 +9,8 @@ from pathlib import Path
 import nbformat
 
 from jal import files
+from jal.book import fingerprint
 from jal.book.colophon import Made, made
-from jal.book.fingerprint import digest, fingerprint, own_records
 from jal.experiments import grids, stores
 from jal.experiments.shelf import counts
 
@@ -52,7 +52,7 @@ def records(root: Path, memory: Path) -> str:
     memory
         a file that keeps the table until a Record, a grid or anything else changes.
     """
-    state = digest([fingerprint(root), own_records(root)])
+    state = fingerprint.digest([fingerprint.fingerprint(root), fingerprint.records(root)])
     kept = json.loads(memory.read_text()) if memory.is_file() else {}
     if kept.get("state") != state:
         kept = {"state": state, "table": _count(root)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -12,7 +13,6 @@ from jal.cli import books, data, experiments, machine, noise
 app = typer.Typer(
     help="Losses that withstand noisy labels: train with them, choose `a`, build the book.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -32,11 +32,15 @@ def _main(
     pass
 
 
-app.command()(experiments.train)
-app.command()(experiments.sweep)
-app.command()(experiments.status)
-app.command()(machine.check)
-app.command()(noise.threshold)
+EXAMPLES: dict[Callable[..., int | None], str] = {
+    experiments.train: "jal train --dataset digits --noise symmetric --rate 0.4 --loss JAL-CE -p a=20 -r epochs=3",
+    experiments.sweep: "jal sweep digits --where loss=CE,noise=symmetric,rate=0.4 --seeds 123 --budget 9m",
+    experiments.status: "jal status table3-cifar10 --profile laptop",
+    machine.check: "jal check --device cpu",
+    noise.threshold: "jal threshold --noise symmetric --rate 0.8 --classes 10",
+    books.run: "jal run joint_loss -p values_of_a=1,2,30 -p seed=7 --profile quick",
+    books.book: "jal book --profile laptop",
+}
+for command, example in EXAMPLES.items():
+    app.command(epilog=f"Example: {example}")(command)
 app.add_typer(data.app, name="data")
-app.command()(books.run)
-app.command()(books.book)

@@ -13,7 +13,8 @@ from jal.cli.options import ClusterAt, Jobs, Profile, Root, named_values
 def run(
     notebooks: Annotated[list[str] | None, typer.Argument(help="Names; all if none is given.")] = None,
     parameter: Annotated[
-        list[str] | None, typer.Option("-p", "--parameter", help="name=value, for each that is to differ.")
+        list[str] | None,
+        typer.Option("-p", "--parameter", help="name=value: rate=0.6, losses=CE,JAL-CE, seeds=124."),
     ] = None,
     profile: Annotated[str | None, typer.Option(help="quick, laptop or full.")] = None,
     jobs: Jobs = None,

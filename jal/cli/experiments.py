@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from jal.cli.options import (
+    Alone,
     ClusterAt,
     DataRoot,
     Deterministic,
@@ -30,8 +31,8 @@ from jal.cli.options import (
     named_values,
     noise_and_variant,
 )
-from jal.cli.show import epochs_shown, logged, plan_text, say
-from jal.errors import InputError, unknown
+from jal.cli.show import epochs_shown, logged, plan_text, say, too_small
+from jal.errors import InputError
 
 
 def train(
@@ -55,7 +56,8 @@ def train(
         list[str] | None, typer.Option("-p", "--parameter", help="name=value of the loss, e.g. a=20.")
     ] = None,
     recipe: Annotated[
-        list[str] | None, typer.Option("-r", "--recipe", help="name=value of the recipe, e.g. epochs=20.")
+        list[str] | None,
+        typer.Option("-r", "--recipe", help="name=value of the recipe: epochs=20, nesterov=false."),
     ] = None,
     precision: Precision = None,
     results: Results = Path("runs"),
@@ -110,6 +112,8 @@ def train(
             text += f"\n{report}"
         say(json.dumps(plan) if as_json else text)
         return
+    if warning := too_small(spec):
+        say(warning, err=True)
     values = ", ".join(f"{name}={value:g}" for name, value in spec.loss.parameters.items())
     title = f"{spec.loss.name} ({values})" if values else spec.loss.name
     progress = epochs_shown(spec.recipe.epochs, title)
@@ -129,11 +133,7 @@ def _overrides(recipe: list[str], precision: str | None) -> dict[str, Any]:
     """The fields of the recipe that a command replaces."""
     from jal.training.recipe import Recipe
 
-    overrides = named_values(recipe)
-    fields = [field.name for field in dataclasses.fields(Recipe)]
-    for name in overrides:
-        if name not in fields:
-            raise unknown("field of recipe", name, fields)
+    overrides = recipe_values(recipe, {field.name: str(field.type) for field in dataclasses.fields(Recipe)})
     if precision is not None and overrides.setdefault("precision", precision) != precision:
         raise InputError(
             f"--precision {precision} with -r precision={overrides['precision']}: they disagree, give one of them"
@@ -166,6 +166,7 @@ def sweep(
     per_gpu: Annotated[int, typer.Option(help="Runs at a time on each GPU.")] = 1,
     scheduler: ClusterAt = None,
     results: Results = Path("runs"),
+    alone: Alone = False,
     device: Device = "auto",
     deterministic: Deterministic = False,
     plain: Plain = False,
@@ -176,11 +177,19 @@ def sweep(
     """Make the runs of a table that are missing, the most valuable first; go on with those that were stopped."""
     from jal.experiments import grids
     from jal.experiments import sweep as sweeps
+    from jal.experiments.shelf import trusted
+    from jal.experiments.status import held, held_in_words
     from jal.experiments.store import Store
+    from jal.experiments.watch import Watch
 
+    store, watch = Store(results), Watch()
+    also = [] if alone else trusted(store)
     done = sweeps.sweep(
         grids.get(grid, settings, profile, precision),
-        store=Store(results),
+        store=store,
+        also=also,
+        tell=watch.tell,
+        watch=watch,
         seeds=integers("seeds", seeds),
         where=where or (),
         budget=budget,
@@ -193,7 +202,9 @@ def sweep(
         retry=retry,
         data_root=data_root,
     )
-    say(json.dumps(done.to_dict()) if as_json else str(done))
+    found = held([spec for spec in done.specs if spec.id in done.records], [store, *also])
+    where_they_are = f" ({held_in_words(found)})" if also else ""
+    say(json.dumps(done.to_dict() | {"found": found}) if as_json else f"{done}{where_they_are}")
     return done.exit_code
 
 
@@ -204,14 +215,16 @@ def status(
     precision: Precision = None,
     seeds: Annotated[str | None, typer.Option(help="123,124: instead of the grid's own.")] = None,
     results: Results = Path("runs"),
+    alone: Alone = False,
     as_json: Json = False,
 ) -> None:
     """What is done, running, failed and missing of a table, and how long the rest would take."""
     from jal.experiments import grids
+    from jal.experiments.shelf import trusted
     from jal.experiments.status import status as status_of
     from jal.experiments.store import Store
 
-    found = status_of(
-        grids.get(grid, settings, profile, precision), [Store(results)], integers("seeds", seeds)
-    )
+    store = Store(results)
+    stores = [store] if alone else [store, *trusted(store)]
+    found = status_of(grids.get(grid, settings, profile, precision), stores, integers("seeds", seeds))
     say(found.to_json() if as_json else str(found), nl=not as_json)

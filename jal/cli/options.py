@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from jal.errors import InputError
+from jal.errors import InputError, unknown
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Device = Annotated[str, typer.Option(help="auto is cuda, then mps, then cpu.")]
@@ -35,6 +35,10 @@ Precision = Annotated[
     typer.Option(help="float32, bfloat16 (mixed) or float64; the recipe's own if not given."),
 ]
 Results = Annotated[Path, typer.Option(help="The folder of Records.")]
+Alone = Annotated[
+    bool,
+    typer.Option("--alone", help="Leave out data/results, the book's own Records: these alone count."),
+]
 ClusterAt = Annotated[
     str | None,
     typer.Option(
@@ -68,10 +72,47 @@ def named_values(pairs: Iterable[str]) -> dict[str, Any]:
         name, equals, value = pair.partition("=")
         if not (equals and name.isidentifier()):
             raise InputError(f"{pair!r} is not of the form name=value, such as a=20")
+        if name in values:
+            raise InputError(f"{name} is given twice, the second time as {pair!r}: give it once")
         try:
             values[name] = ast.literal_eval(value)
         except (SyntaxError, ValueError):
             values[name] = value
+    return values
+
+
+MEANT = {
+    "lr": "learning_rate",
+    "weight_decay": "l2",
+    "wd": "l2",
+    "batch": "batch_size",
+    "optimizer": "optimiser",
+    "scheduler": "schedule",
+    "grad_clip": "clip_norm",
+}
+"""Fields of recipes by the names that they have elsewhere, as far as no spelling leads from one to the other."""
+
+
+def recipe_values(pairs: Iterable[str], kinds: Mapping[str, str]) -> dict[str, Any]:
+    """Values of recipes' fields, in the form that each takes: "10,20" as a tuple, "false" as False, "null" as None.
+
+    Parameters
+    ----------
+    kinds
+        of each field, as its annotation is written.
+    """
+    values = named_values(pairs)
+    for name, value in values.items():
+        if name not in kinds:
+            raise unknown("field of recipe", name, kinds, MEANT.get(name))
+        kind, word = kinds[name], value.lower() if isinstance(value, str) else None
+        if kind.startswith("tuple"):
+            parts = value.split(",") if isinstance(value, str) else value
+            values[name] = tuple(parts) if isinstance(parts, list | tuple) else (parts,)
+        elif kind == "bool" and word in ("true", "false"):
+            values[name] = word == "true"
+        elif "None" in kind and word in ("none", "null"):
+            values[name] = None
     return values
 
 

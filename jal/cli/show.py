@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from jal.errors import printable
+
+if TYPE_CHECKING:
+    from jal.experiments.spec import RunSpec
+
+SILENCE = 30.0
+"""Seconds without a line after which one says how far it is."""
 
 EpochProgress = Callable[[int, Mapping[str, float]], None]
 
@@ -39,6 +47,28 @@ def _time(seconds: float) -> str:
     return f"{minutes:.1f} minutes" if minutes > 1.5 else f"{seconds:.0f} s"
 
 
+def too_small(spec: RunSpec) -> str | None:
+    """A warning for an AMSE whose `a` does not withstand the noise that it is to be trained on; None for any other."""
+    from jal import noise
+    from jal.datasets.known import find
+
+    kind, rate, a = spec.noise.kind, spec.noise.rate, spec.loss.parameters.get("a")
+    if a is None or rate is None or not ("JAL" in spec.loss.name or "AMSE" in spec.loss.name):
+        return None
+    if kind in ("symmetric", "pair"):
+        classes = len(find(spec.dataset).classes)
+        T = noise.symmetric(classes, rate) if kind == "symmetric" else noise.pair(classes, rate)
+    elif kind == "asymmetric":
+        T = noise.asymmetric(spec.dataset, rate)
+    else:
+        return None
+    least = noise.threshold(T, spec.loss.parameters.get("q", 2.0))
+    if a >= least.a:
+        return None
+    remedy = f"-p a={least.a:.4g} or more does" if math.isfinite(least.a) else "no a does"
+    return f"a = {a:g} does not withstand {kind} noise of rate {rate:g} (Theorem 4.1): {remedy}"
+
+
 def logged(progress: EpochProgress, folder: Path) -> EpochProgress:
     """The same progress, and a curve of each quantity for TensorBoard."""
     from tensorboardX import SummaryWriter
@@ -60,10 +90,12 @@ def logged(progress: EpochProgress, folder: Path) -> EpochProgress:
 
 
 def epochs_shown(epochs: int, title: str) -> EpochProgress:
-    """Epochs on standard error, under a title: one line that moves on a terminal, some ten lines elsewhere."""
-    terminal = sys.stderr.isatty()
+    """Epochs on standard error, under a title: one line that moves on a terminal; elsewhere some ten lines, and one
+    after each epoch that half a minute has gone by before."""
+    terminal, last = sys.stderr.isatty(), time.monotonic()
 
     def show(epoch: int, quantities: Mapping[str, float]) -> None:
+        nonlocal last
         if epoch == 1:
             say(title, err=True)
         text = (
@@ -74,7 +106,8 @@ def epochs_shown(epochs: int, title: str) -> EpochProgress:
             done = 24 * epoch // epochs
             bar = "#" * done + "-" * (24 - done)
             typer.echo(f"\r[{bar}] {text}\033[K", err=True, nl=epoch == epochs)
-        elif epoch * 10 // epochs > (epoch - 1) * 10 // epochs:
+        elif epoch * 10 // epochs > (epoch - 1) * 10 // epochs or time.monotonic() - last >= SILENCE:
+            last = time.monotonic()
             say(text, err=True)
 
     return show

@@ -337,7 +337,7 @@ def below(root: Path, dataset: Dataset, kind: str) -> Iterator[Place]:
 def remedy(dataset: Dataset) -> str:
     """How to get a dataset without the network's help."""
     if dataset.name == "digits":
-        return "pip install 'jal-losses[train]' for scikit-learn, which has them"
+        return "pip install '.[train]' in the clone for scikit-learn, which has them"
     layout = LAYOUTS[dataset.folder][0]
     package = f"apt install {PACKAGES[dataset.folder]}, or " if dataset.folder in PACKAGES else ""
     return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import platform
 import subprocess
@@ -15,14 +16,15 @@ from jal._version import __version__
 from jal.errors import InputError
 
 UNKNOWN = "unknown"
+DISTRIBUTION = "jal-losses"
 _SOURCE = Path(__file__).resolve().parents[2]
 
 
 def commit(otherwise: str | None = None) -> tuple[str, bool]:
     """The commit that this code is of, and whether jal/ has changes on top of it.
 
-    $JAL_COMMIT where it is set, and then without changes; else what git says of the folder this file is in;
-    else `otherwise`.
+    $JAL_COMMIT where it is set, and then without changes; else what git says of the folder this file is in; else
+    `UNKNOWN` for an installed distribution, which has a version instead; else `otherwise`.
 
     Raises
     ------
@@ -37,12 +39,32 @@ def commit(otherwise: str | None = None) -> tuple[str, bool]:
             return _git("rev-parse", "HEAD"), bool(_git("status", "--porcelain", "--", "jal"))
     except (OSError, subprocess.CalledProcessError):
         pass
+    if installed() is not None:
+        return UNKNOWN, False
     if otherwise is not None:
         return otherwise, False
     raise InputError(
         "the commit of this code is not known (no git checkout with a commit): name it in the variable "
         "JAL_COMMIT, or set JAL_COMMIT=unknown to keep Records without one"
     )
+
+
+def installed() -> str | None:
+    """The distribution that put this code where it is, such as "jal-losses 1.0"; None for a source tree.
+
+    An editable installation is a source tree: it lists a pointer among its files, not the code. So is one in which
+    something was built: what that leaves there has no list of what was installed.
+    """
+    code = _SOURCE / "jal" / "__init__.py"
+    try:
+        found = importlib.metadata.distribution(DISTRIBUTION)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    listed = found.read_text("RECORD") is not None and found.files
+    held = any(file.as_posix() == "jal/__init__.py" for file in listed or ())
+    if held and Path(str(found.locate_file("jal/__init__.py"))).resolve() == code:
+        return f"{DISTRIBUTION} {found.version}"
+    return None
 
 
 def environment(device: str, threads: int, at: tuple[str, bool]) -> dict[str, str | int | bool]:
@@ -60,6 +82,7 @@ def environment(device: str, threads: int, at: tuple[str, bool]) -> dict[str, st
     import torch
 
     on = torch.device(device)
+    distribution = installed()
     return {
         "device": torch.cuda.get_device_name(on) if on.type == "cuda" else on.type,
         "processor": processor(),
@@ -71,6 +94,7 @@ def environment(device: str, threads: int, at: tuple[str, bool]) -> dict[str, st
         "jal": __version__,
         "commit": at[0],
         "dirty": at[1],
+        **({} if distribution is None else {"distribution": distribution}),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
@@ -78,11 +102,15 @@ def environment(device: str, threads: int, at: tuple[str, bool]) -> dict[str, st
 def commit_in_words(about: Mapping[str, object], digits: int = 12, shown: Callable[[str], str] = str) -> str:
     """The commit of an `environment`, shortened, and whether there were changes on top of it.
 
+    Where the code was installed without a commit, the distribution.
+
     Parameters
     ----------
     shown
         makes of the commit, which may be any text, what a page can hold.
     """
+    if about["commit"] == UNKNOWN and "distribution" in about:
+        return shown(str(about["distribution"]))
     return f"{shown(str(about['commit'])[:digits])}{' with changes' if about['dirty'] else ''}"
 
 

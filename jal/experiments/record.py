@@ -205,6 +205,12 @@ class Record:
             if not 0 <= value <= LONGEST:
                 raise RecordError(f"timing.{name} is {value}, which is not between 0 and {LONGEST:.0e}")
 
+    def __repr__(self) -> str:
+        """Short: the curves of a long run fill screens."""
+        return (
+            f"Record({self.id}: {self.spec.dataset}, {self.spec.loss.name}, accuracy {self.accuracy:.2f} %)"
+        )
+
     def has(self, artifacts: Iterable[str]) -> bool:
         """Whether the run kept all of these."""
         return all(name in self.artifacts for name in artifacts)

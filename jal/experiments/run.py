@@ -121,7 +121,10 @@ def run(
                     meta | {"seconds": seconds(), "parts": pack(parts(), list[Part])},
                 )
             if stopping:
-                raise Stopped(f"{spec.loss.name} ({spec.id}) was stopped in epoch {training.epoch + 1}")
+                remedy = "; the same command goes on from there" if kept is not None else ""
+                raise Stopped(
+                    f"{spec.loss.name} ({spec.id}) was stopped in epoch {training.epoch + 1}{remedy}"
+                )
 
         def report(epoch: int, quantities: Mapping[str, float]) -> None:
             observer.after_epoch(training, epoch)

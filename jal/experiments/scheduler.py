@@ -52,7 +52,7 @@ class Scheduler:
         whether a signal asked the sweep to stop.
     runner, options
         make a run.
-    tell, progress
+    tell, progress, watch
         see `sweep`.
     ran, stopped
         see `SweepResult`.
@@ -74,6 +74,7 @@ class Scheduler:
     options: Mapping[str, Any]
     tell: Callable[[str], None]
     progress: Callable[[int, int, Record], None] | None
+    watch: Callable[[int, int, int, float | None], None] | None = None
     ran: list[str] = field(default_factory=list)
     stopped: str | None = None
 
@@ -102,6 +103,8 @@ class Scheduler:
                     self._begin()
                 elif not self._running:
                     break
+                if self.watch is not None:
+                    self.watch(len(self.records), self.total, len(self._running), self._estimate())
                 self._wait()
             # What was not waited for may be done.
             self.waiting = {id: spec for id, spec in self.waiting.items() if not self._settled(spec)}

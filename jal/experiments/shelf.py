@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from jal.checkout import find_root
+from jal.errors import InputError
 from jal.experiments import provenance
 from jal.experiments.grids import PROFILES, Grid, get, names
 from jal.experiments.store import Store
@@ -31,6 +32,17 @@ def stores(root: str | Path | None = None) -> tuple[Store, Store]:
     """
     top = find_root(root)
     return Store(top / "data" / "results"), Store(top / "runs")
+
+
+def trusted(beside: Store) -> list[Store]:
+    """The checkout's `data/results`, to be read beside another store; none without a checkout, or where it is that."""
+    try:
+        kept, _ = stores()
+    except InputError:
+        return []
+    here = Path.cwd()
+    folder = kept.path.relative_to(here) if kept.path.is_relative_to(here) else kept.path
+    return [] if beside.path.resolve() == kept.path.resolve() else [Store(folder)]
 
 
 def counts(stores: Iterable[Store]) -> dict[str, dict[str, str]]:
@@ -72,7 +84,7 @@ def complete(
     """Makes the runs of a grid that neither store has; they go to `runs`.
 
     The profile full takes hours of a GPU, so where there is none nothing is run: a chapter then shows what is
-    committed, and says what is missing.
+    committed, and says what is missing. So it does, with a note, where the images are not here.
 
     Parameters
     ----------
@@ -89,14 +101,27 @@ def complete(
     trusted, own = stores(root)
     if profile == "full" and not _has_gpu():
         return
-    run_missing(
-        grid,
-        own,
-        also=[trusted],
-        seeds=tuple(seeds) if seeds is not None else SEEDS.get(profile),
-        jobs=jobs or None,
-        commit=provenance.commit(otherwise="unknown"),
-    )
+    try:
+        run_missing(
+            grid,
+            own,
+            also=[trusted],
+            seeds=tuple(seeds) if seeds is not None else SEEDS.get(profile),
+            jobs=jobs or None,
+            commit=provenance.commit(otherwise="unknown"),
+        )
+    except InputError:
+        dataset = grid.specs()[0].dataset
+        if not is_absent(dataset):
+            raise
+        print(f"{dataset} is not here, so no run was made: `jal data fetch {dataset}` gets it.")
+
+
+def is_absent(dataset: str) -> bool:
+    """Whether this machine lacks a dataset of small images."""
+    from jal import datasets
+
+    return any(entry.name == dataset and not entry.here for entry in datasets.listing())
 
 
 def _has_gpu() -> bool:

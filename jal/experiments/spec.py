@@ -191,7 +191,7 @@ def resolve(
     if settings not in SETTINGS:
         raise unknown("settings", settings, SETTINGS)
     # The catalogue needs torch, which a reader of specs does not.
-    from jal.losses.catalog import DATASETS, entry
+    from jal.losses.catalog import DATASETS, OPTIONS, entry
     from jal.training import lt_apl
 
     source = borrow or BORROWED.get(dataset, dataset)
@@ -200,6 +200,10 @@ def resolve(
     if loss == lt_apl.NAME:
         parameters = lt_apl.parameters(source, noise, rate, loss_parameters or {})
     else:
+        for name in set(loss_parameters or {}) & set(
+            OPTIONS
+        ):  # which are a loss's in one's own training alone
+            raise unknown(f"parameter of {loss}", name, [p.name for p in entry(loss).parameters])
         parameters = entry(loss).values(source, settings, loss_parameters or {})
     base = pack(recipe_of(dataset, loss, settings))
     return RunSpec(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, takewhile
 from operator import eq
@@ -72,6 +72,8 @@ class Status:
         of the grid, labels in the table's order.
     stores
         the folders that were looked into.
+    found
+        how many of the runs each of them has, by its folder; a run that several have counts for the first.
     counts
         over all cells.
     cells
@@ -91,6 +93,7 @@ class Status:
     columns: tuple[str, ...]
     seeds: tuple[int, ...]
     stores: tuple[str, ...]
+    found: dict[str, int]
     counts: Counts
     cells: tuple[CellStatus, ...]
     failures: dict[str, str]
@@ -131,6 +134,7 @@ class Status:
                 "",
                 "mean, per cent; 1/3: one of three runs done; *: running; !: failed",
                 *(f"{id} failed: {reason}" for id, reason in list(self.failures.items())[:SHOWN]),
+                *([f"done: {held_in_words(self.found)}"] if len(self.found) > 1 else []),
                 ", ".join(parts),
             ]
         )
@@ -194,12 +198,25 @@ def status(grid: Grid, stores: Sequence[Store], seeds: Iterable[int] | None = No
         columns=grid.columns,
         seeds=seeds,
         stores=tuple(str(store.path) for store in stores),
+        found=held(accuracies, stores),
         counts=_counts(states.values()),
         cells=tuple(cells),
         failures={run.id: failures[run.id] for run, state in states.items() if state == "failed"},
         seconds_left=left,
         hardware=on,
     )
+
+
+def held(runs: Iterable[RunSpec], stores: Sequence[Store]) -> dict[str, int]:
+    """How many of these runs each store has, by its folder; a run that several have counts for the first."""
+    firsts = (next((store for store in stores if store.file(run).is_file()), None) for run in runs)
+    numbers = Counter(str(store.path) for store in firsts if store is not None)
+    return {str(store.path): numbers[str(store.path)] for store in stores}
+
+
+def held_in_words(found: Mapping[str, int]) -> str:
+    """Which store has how many, such as "3 in runs, 144 in data/results"."""
+    return ", ".join(f"{number} in {folder}" for folder, number in found.items())
 
 
 def _counts(states: Iterable[str]) -> Counts:

@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 
 from jal import files
+from jal.experiments import reads
 from jal.experiments.record import Record, RecordError, check_complete, read, sealed
 from jal.experiments.spec import SCIENCE, RunSpec
 
@@ -70,6 +71,7 @@ class Store:
         text, target = sealed(record), self.file(record.spec)
         self._set_aside(target)
         files.write(target, text)
+        reads.note(target)
         return target
 
     def _set_aside(self, file: Path) -> None:
@@ -95,6 +97,8 @@ class Store:
         RecordError
             for a file that does not hold it.
         """
+        if isinstance(run, RunSpec):
+            reads.note(self.file(run))
         found = [self.file(run)] if isinstance(run, RunSpec) else self._files(f"{run}.json")
         return next((self._read(file) for file in found if file.is_file()), None)
 

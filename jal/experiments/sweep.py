@@ -23,6 +23,7 @@ from jal.experiments.run import run
 from jal.experiments.scheduler import Scheduler
 from jal.experiments.spec import RunSpec
 from jal.experiments.store import Store, stored
+from jal.experiments.watch import Watch, own_watch
 from jal.experiments.workers import LocalStaff, Runner, Staff, check_numbers
 from jal.lease import Lease
 from jal.training.signals import stop_on_sigterm
@@ -124,6 +125,7 @@ def sweep(
     commit: tuple[str, bool] | None = None,
     tell: Callable[[str], None] = to_stderr,
     progress: RunProgress | None = None,
+    watch: Watch | None = None,
     threads: bool | None = None,
     scheduler: str | None = None,
     runner: Runner = run,
@@ -165,6 +167,8 @@ def sweep(
         is given a line after each run.
     progress
         called after each run with how many this sweep has done, how many were missing, and the Record.
+    watch
+        shows how far it is, all the time; it takes the lines too where `tell` is its own.
     threads
         whether runs are threads of this process; if left out, on a GPU and where there is one at a time.
     scheduler
@@ -242,9 +246,12 @@ def sweep(
                 options=options | {"permit": permit.file},
                 tell=tell,
                 progress=progress,
+                watch=watch,
             )
             work.go()
     finally:
+        if watch is not None:
+            watch.close()
         permit.release()
         _tidy(store, ledger)
     return SweepResult(tuple(specs), records, tuple(work.ran), failed, work.stopped)
@@ -269,6 +276,8 @@ def run_missing(
 ) -> list[Record]:
     """The Records of a grid or of some runs, in their order; those that no store has are made first: see `sweep`.
 
+    In a notebook and on a terminal a bar shows how far it is.
+
     Raises
     ------
     InputError
@@ -279,6 +288,7 @@ def run_missing(
         when a signal stopped it before the end.
     """
     what = what if isinstance(what, Grid) else list(what)
+    watch = own_watch()
     done = sweep(
         what,
         store=store,
@@ -289,8 +299,9 @@ def run_missing(
         deterministic=deterministic,
         retry=True,
         commit=commit,
-        tell=lambda _: None,
+        tell=watch.tell if watch else lambda _: None,
         progress=progress,
+        watch=watch,
     )
     if done.left:
         raise Stopped(str(done))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,6 +96,8 @@ def threshold_of(noise: str, num_classes: int, rate: float, q: float = 2.0) -> T
 def read_transition(path: str | Path) -> Transition:
     """A transition from a CSV file of K lines with K numbers; row i holds P(given label | true label i).
 
+    As spreadsheets write it, too: with a byte order mark, a line of names above, or semicolons and decimal commas.
+
     Raises
     ------
     InputError
@@ -124,12 +127,21 @@ def read_predictions(path: str | Path) -> tuple[NDArray[np.int64], NDArray[np.fl
 
 def _table(path: str | Path) -> NDArray[np.float64]:
     try:
-        return np.loadtxt(io.StringIO(Path(path).read_text()), delimiter=",", ndmin=2)
+        text = _numbers(Path(path).read_text(encoding="utf-8-sig"))
+        return np.loadtxt(io.StringIO(text), delimiter=",", ndmin=2)
     except OSError as error:
         raise InputError(f"cannot read {path} ({error.strerror}): name a CSV file") from None
     except ValueError as error:
         reason = str(error).splitlines()[0].rstrip(".;")
         raise InputError(f"{path} is not a table of comma-separated numbers ({reason})") from None
+
+
+def _numbers(text: str) -> str:
+    """The lines of numbers of a CSV file, with commas between."""
+    if ";" in text:
+        text = text.replace(",", ".").replace(";", ",")
+    first, _, rest = text.partition("\n")
+    return rest if rest and re.search(r"[A-Za-z]{2}", first) and not re.search(r"\d[eE]", first) else text
 
 
 def _rounded_up(value: float, digits: int = 7) -> float:

@@ -18,6 +18,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from jal.book import BuildFailed, build_book, paper
 from jal.book.fingerprint import fingerprint
 from jal.errors import InputError
+from jal.experiments import Record, Store, provenance, resolve
 
 ROOT = Path(__file__).parents[2]
 PARAMETERS = '# What to run.\nprofile = "quick"  # or more\nepochs = 1'
@@ -127,14 +128,46 @@ def test_data_that_changes_meanwhile_is_a_reason_to_run_again(checkout):
     assert built(checkout)[0] == {"one", "two"}
 
 
-def test_a_record_that_others_made_is_a_reason_to_run_again_and_ones_own_is_not(checkout):
-    record = checkout / "runs/digits/0123456789abcdef.json"
-    record.parent.mkdir(parents=True)
-    write(checkout, "one", f"open({str(record)!r}, 'w').write('a Record')")
-    assert built(checkout)[0] == {"one"}
+def looks_for(root, seed):
+    """Code that looks for the Record of a run in the checkout's own store."""
+    spec = f"resolve(dataset='digits', loss='CE', seed={seed})"
+    return (
+        f"from jal.experiments import Store, resolve\nstore = Store({str(root / 'runs')!r})\n"
+        f"print(store.get({spec}))"
+    )
+
+
+def put(root, seed):
+    """Puts a Record of that run into the checkout's own store."""
+    spec = resolve(dataset="digits", loss="CE", seed=seed)
+    curves = {"test_accuracy": [50.0] * spec.recipe.epochs}
+    environment, timing = provenance.environment("cpu", 1, ("a", False)), {"seconds": 1.0}
+    return Store(root / "runs").put(Record(1, spec.id, spec, 50.0, curves, environment, timing))
+
+
+def test_a_record_is_a_reason_to_run_those_again_that_looked_for_it(checkout):
+    write(checkout, "one", looks_for(checkout, 1))
+    assert built(checkout) == ({"one"}, True)
+    put(checkout, 2)
+    # Rendered, as a page counts the Records; no chapter has looked for this one.
+    assert built(checkout) == (set(), True)
+    put(checkout, 1)
+    assert built(checkout) == ({"one"}, True)
     assert built(checkout) == (set(), False)
-    record.with_stem("fedcba9876543210").write_text("another")
-    assert built(checkout)[0] == {"one", "two"}
+
+
+def test_a_record_of_ones_own_is_no_reason_and_one_that_came_after_the_look_is(checkout):
+    made = put(checkout, 1)
+    kept = made.rename(checkout / "kept.json")
+    own = f"\nfrom jal.experiments import Record\nstore.put(Record.from_json(open({str(kept)!r}).read()))"
+    write(checkout, "one", looks_for(checkout, 1) + own)
+    write(checkout, "two", looks_for(checkout, 1))
+    lines = []
+    build_book(root=checkout, jobs=1, tell=lines.append)
+    order = [line.partition(":")[0] for line in lines if line.endswith(": started")]
+    # The one that looked before the Record was there looks again.
+    assert built(checkout)[0] == ({"two"} if order == ["two", "one"] else set())
+    assert built(checkout) == (set(), False)
 
 
 def test_the_chapter_that_took_longest_starts_first(checkout):

@@ -44,13 +44,13 @@ def test_parameters_reach_the_notebook_and_the_source_stays(checkout, capfd):
     before = (checkout.root / "notebooks/one.ipynb").read_bytes()
     (run,) = run_notebooks(["one"], {"seed": 21}, profile="laptop", root=checkout.root)
     assert run.error is None
-    assert run.output == checkout.root / "runs/notebooks/one.ipynb"
+    assert run.output == checkout.root / "runs/notebooks/one-seed=21,profile=laptop.ipynb"
     assert printed(run.output) == "laptop 42\n"
     assert (checkout.root / "notebooks/one.ipynb").read_bytes() == before
     out, err = capfd.readouterr()
     assert out == ""
     assert "one: started" in err
-    assert "[1/1] one:" in err
+    assert "[1/1] one:" in err and f"done: {run.output}\n" in err
 
 
 def test_the_kernel_is_the_running_python_over_ipc_in_the_notebooks_folder(checkout):
@@ -89,6 +89,15 @@ def test_a_failing_notebook_stops_no_other_and_is_kept(checkout):
     assert str(bad.output) in end
 
 
+def test_the_folder_of_temporary_files_may_have_a_long_name(checkout, monkeypatch):
+    folder = checkout.root / ("long" * 25)
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    checkout("one", "print('fine')")
+    (run,) = run_notebooks(root=checkout.root)
+    assert run.error is None
+
+
 def test_a_dead_kernel_is_a_failure_and_leaves_no_older_result(checkout):
     checkout("dies", "import os; os._exit(3)")
     folder = checkout.root / "out"
@@ -97,6 +106,47 @@ def test_a_dead_kernel_is_a_failure_and_leaves_no_older_result(checkout):
     (run,) = run_notebooks(root=checkout.root, output=folder)
     assert "died" in run.error
     assert run.output.read_text() != "an older result"
+
+
+@pytest.mark.parametrize("code", ["import sys; sys.exit(0)", "raise SystemExit"])
+def test_a_cell_that_ends_the_notebook_is_a_failure_that_is_named(checkout, code):
+    checkout("ends", code)
+    (run,) = run_notebooks(root=checkout.root)
+    assert run.error.startswith("cell [2] raised SystemExit") and "not completed" in run.error
+
+
+def test_what_is_no_notebook_is_named_and_stops_no_other(checkout):
+    checkout("fine", "print('fine')")
+    folder = checkout.root / "notebooks"
+    text = (folder / "fine.ipynb").read_text()
+    (folder / "empty.ipynb").touch()
+    (folder / "merged.ipynb").write_text(f"<<<<<<< HEAD\n{text}\n=======\n{text}\n>>>>>>> other\n")
+    (folder / "no_json.ipynb").write_text(text[:-20])
+    (folder / "other_json.ipynb").write_text("{}")
+    bare = json.loads(text)
+    bare["metadata"] = {}
+    (folder / "without_kernel.ipynb").write_text(json.dumps(bare))
+    runs = {run.name: run for run in run_notebooks(None, {"seed": 7}, root=checkout.root)}
+    assert [name for name, run in runs.items() if run.error is None] == ["fine", "without_kernel"]
+    for name in ("empty", "merged", "no_json", "other_json"):
+        assert str(folder / f"{name}.ipynb") in runs[name].error and "\n" not in runs[name].error
+    assert "marks of a merge" in runs["merged"].error and "is empty" in runs["empty"].error
+
+
+def test_an_interrupted_run_leaves_the_earlier_notebook_and_no_half_of_its_own(checkout):
+    checkout("slow", "import time; time.sleep(60)")
+    folder = checkout.root / "out"
+    folder.mkdir()
+    (folder / "slow.ipynb").write_text("an older result")
+    command = f"from jal.book import run_notebooks; run_notebooks(root={str(checkout.root)!r}, output={str(folder)!r})"
+    with subprocess.Popen([sys.executable, "-c", command], stderr=subprocess.DEVNULL) as parent:
+        deadline = time.monotonic() + 60
+        while not list(folder.glob(".slow.*.ipynb")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        parent.send_signal(signal.SIGINT)
+        parent.wait(timeout=20)
+    assert [file.name for file in folder.iterdir()] == ["slow.ipynb"]
+    assert (folder / "slow.ipynb").read_text() == "an older result"
 
 
 def test_two_at_a_time_on_one_thread_each(checkout):
@@ -147,7 +197,10 @@ def test_a_cluster_runs_them_as_this_machine_does(checkout, local_cluster):
     )
     assert bad.error == "cell [3] raised ArithmeticError: no"
     assert good.error is None and printed(good.output) == "7 1\n"
-    assert sorted(file.name for file in good.output.parent.iterdir()) == ["a_bad.ipynb", "b_good.ipynb"]
+    assert sorted(file.name for file in good.output.parent.iterdir()) == [
+        "a_bad-seed=7.ipynb",
+        "b_good-seed=7.ipynb",
+    ]
     assert lines[0].startswith(f"{local_cluster}: without TLS")
     assert lines[1] == f"2 notebooks go to {local_cluster}" and len(lines) == 4
 
@@ -184,6 +237,12 @@ def test_a_parameter_for_all_goes_to_those_that_have_it(checkout):
         ({"output": "_toc.yml"}, "cannot write to the output folder"),
         ({"output": "_toc.yml/deep"}, "cannot write to the output folder"),
         ({"output": "notebooks"}, "holds the notebooks themselves"),
+        (
+            {"parameters": {"seed": "many"}},
+            "the parameter seed of one is a number, not 'many': give it as seed=1",
+        ),
+        ({"parameters": {"profile": "fast"}}, "unknown profile 'fast'"),
+        ({"parameters": {"seed": object()}}, "the parameter seed is of type object: give a number"),
     ],
 )
 def test_bad_input_is_one_line_before_anything_runs(checkout, arguments, message):

@@ -65,6 +65,47 @@ def test_a_checkout_around_an_installed_package_is_not_its_own(elsewhere, monkey
     assert provenance.commit("unknown") == ("unknown", False)
 
 
+@pytest.fixture
+def site(elsewhere, monkeypatch):
+    """A folder of installed packages with this one in it, the code being there; says what its RECORD lists."""
+    about = elsewhere / "jal_losses-9.8.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: jal-losses\nVersion: 9.8\n")
+    (elsewhere / "jal").mkdir()
+    (elsewhere / "jal" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(elsewhere))
+    return about / "RECORD"
+
+
+def test_an_installed_release_has_no_commit_but_a_version(site):
+    site.write_text("jal/__init__.py,,\njal_losses-9.8.dist-info/RECORD,,\n")
+    assert provenance.commit() == ("unknown", False)
+    found = provenance.environment("cpu", 1, provenance.commit())
+    assert (found["commit"], found["distribution"]) == ("unknown", "jal-losses 9.8")
+    assert provenance.commit_in_words(found, quote="`") == "`jal-losses 9.8`"
+
+
+def test_an_editable_installation_is_a_source_tree(site):
+    site.write_text("__editable__.jal_losses-9.8.pth,,\njal_losses-9.8.dist-info/RECORD,,\n")
+    with pytest.raises(InputError, match="JAL_COMMIT"):
+        provenance.commit()
+
+
+def test_a_source_tree_in_which_something_was_built_is_none_that_was_installed(elsewhere, monkeypatch):
+    left = elsewhere / "jal_losses.egg-info"
+    left.mkdir()
+    (left / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: jal-losses\nVersion: 9.8\n")
+    (left / "SOURCES.txt").write_text("jal/__init__.py\n")
+    (elsewhere / "jal").mkdir()
+    (elsewhere / "jal" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(elsewhere))
+    assert provenance.installed() is None
+
+
+def test_a_checkout_has_no_distribution():
+    assert "distribution" not in provenance.environment("cpu", 1, ("abc", False))
+
+
 def test_the_environment_says_what_ran():
     found = provenance.environment("cpu", 3, ("abc", True))
     assert (found["device"], found["threads"], found["commit"], found["dirty"]) == ("cpu", 3, "abc", True)

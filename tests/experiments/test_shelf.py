@@ -1,5 +1,8 @@
-"""How many runs of a grid are there."""
+"""How many runs of a grid are there, where a chapter finds them, and what it does where it cannot make the rest."""
 
+import pytest
+
+from jal.errors import InputError
 from jal.experiments import Store, grids, shelf
 from tests.experiments.fake_runs import finished
 
@@ -20,3 +23,23 @@ def test_runs_in_bfloat16_count_once_and_are_told(tmp_path, monkeypatch):
     assert counted(third) == f"3 of {total}, 2 of them in bfloat16"
     assert counted(first) == f"3 of {total}, 1 of them in bfloat16"
     assert counted(second) == f"3 of {total}"
+
+
+@pytest.mark.parametrize("absent", [True, False])
+def test_a_chapter_whose_images_are_not_here_says_so_and_goes_on(monkeypatch, capsys, absent):
+    def refuse(*arguments, **options):
+        raise InputError("no fashion-mnist, or something else")
+
+    monkeypatch.setattr(shelf, "run_missing", refuse)
+    monkeypatch.setattr(shelf, "is_absent", lambda dataset: absent and dataset == "fashion-mnist")
+    grid = grids.get("table3-cifar10", profile="laptop")
+    if absent:
+        shelf.complete(grid, "laptop")
+        assert "fashion-mnist is not here" in capsys.readouterr().out
+    else:
+        with pytest.raises(InputError):
+            shelf.complete(grid, "laptop")
+
+
+def test_the_digits_are_always_here():
+    assert not shelf.is_absent("digits")

@@ -55,6 +55,8 @@ def test_each_cell_and_the_whole(tmp_path, put):
     for spec in GRID.runs(("MAE", "asymmetric 0.4")):
         put(here, spec, 90.0)
     state = status(GRID, [here, there])
+    assert state.found == {str(here.path): 4, str(there.path): 1}
+    assert f"\ndone: 4 in {here.path}, 1 in {there.path}\n" in str(state)
     assert cell(state, "JAL-CE", "symmetric 0.4").counts == Counts(3, 2, 0, 1, 0)
     assert cell(state, "JAL-CE", "symmetric 0.4").accuracy == 80.5
     assert cell(state, "JAL-CE", "symmetric 0.4").std == pytest.approx(0.5**0.5)
