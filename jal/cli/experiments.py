@@ -30,6 +30,7 @@ from jal.cli.options import (
     integers,
     named_values,
     noise_and_variant,
+    recipe_values,
 )
 from jal.cli.show import epochs_shown, logged, plan_text, say, too_small
 from jal.errors import InputError
