@@ -220,7 +220,7 @@ _ENTRIES = (
     ),
     Entry(
         "MSE", "mean square error", r"\tfrac1K\lVert e_y-p\rVert_2^2", "ghosh2017robust", "passive", False, "never",
-        lambda v: (Term(f.fixed(f.asymmetric_mean_square_error, a=1.0)),),
+        lambda v: (Term(f.fixed(f.asymmetric_mean_square_error, a=1.0, q=2.0)),),
     ),
     Entry("NCE", "normalised cross entropy", r"\log p_y \big/ \textstyle\sum_k \log p_k", "ma2020normalized", "active", True, "open", lambda v: (_nce(),)),
     Entry(

@@ -10,9 +10,6 @@ from torch import Tensor
 from jal.errors import InputError
 from jal.losses.elementary import Formula, fixed
 
-NOTHING = 1e-18
-"""What a masked class adds to a normaliser: lost in rounding, but where one class alone is left, 0 / 0 without it."""
-
 
 def normalised(formula: Formula) -> Formula:
     """L_y / sum_k L_k (Ma et al. 2020; equation (4) of the paper): the sum over the labels is 1.
@@ -53,4 +50,5 @@ def _negative_normalised(
 
 def _total(values: Tensor, every: Tensor) -> Tensor:
     """The sum over the classes that are not masked, (..., 1)."""
-    return values.masked_fill(every == -torch.inf, NOTHING).sum(-1, keepdim=True)
+    # Not 0, which would leave 0 / 0 of one unmasked class alone; beside two or more it is lost in rounding.
+    return values.masked_fill(every == -torch.inf, 1e-18).sum(-1, keepdim=True)

@@ -31,10 +31,6 @@ LOG_SOFTPLUS_IS_IDENTITY_BELOW = -37.0
 """log softplus(z) = z - e^z / 2 + ...: below this the difference is under float64's resolution."""
 
 
-HEADROOM = 2.0**20
-"""What a power leaves to its type's largest number: a batch's values are summed."""
-
-
 @dataclass(frozen=True)
 class Fixed:
     """A function of tensors with its constants, as `functools.partial`; `fixed` makes it.
@@ -117,7 +113,7 @@ def _power(base: Tensor, exponent: float) -> Tensor:
 def _must_fit(a: float, base: float, q: float, dtype: torch.dtype) -> None:
     """Refuses a power, and a slope of it, whose sum over a batch the type cannot hold."""
     largest = q * math.log(base) + max(0.0, math.log(q / base))
-    if largest > math.log(torch.finfo(dtype).max / HEADROOM):
+    if largest > math.log(torch.finfo(dtype).max / 2.0**20):  # a batch of up to a million
         kind = str(dtype).removeprefix("torch.")
         raise InputError(
             f"a={a:g} with q={q:g}: {base:g}**{q:g} is too large for {kind}: choose a smaller q or a"
