@@ -11,7 +11,6 @@ import reprlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from numbers import Real
 from typing import Literal
 
@@ -131,49 +130,51 @@ def _nce(weight: float = 1.0) -> Term:
 
 
 def _nfl(v: Values, weight: float = 1.0) -> Term:
-    return Term(normalised(partial(f.focal, gamma=v["gamma"])), weight)
+    return Term(normalised(f.fixed(f.focal, gamma=v["gamma"])), weight)
 
 
 def _nnce(v: Values) -> Term:
     bound = -math.log(v["eps"])
-    return Term(negative_normalised(partial(f.cross_entropy, eps=v["eps"]), bound), v["beta"])
+    return Term(negative_normalised(f.fixed(f.cross_entropy, eps=v["eps"]), bound, v["eps"]), v["beta"])
 
 
 def _nnfl(v: Values) -> Term:
     bound = -((1 - v["eps"]) ** v["gamma"]) * math.log(v["eps"])
-    return Term(negative_normalised(partial(f.focal, gamma=v["gamma"], eps=v["eps"]), bound), v["beta"])
+    return Term(
+        negative_normalised(f.fixed(f.focal, gamma=v["gamma"], eps=v["eps"]), bound, v["eps"]), v["beta"]
+    )
 
 
 def _aul(v: Values, weight: float = 1.0) -> Term:
-    return Term(partial(f.asymmetric_unhinged, a=v["a"], q=v["q"]), weight)
+    return Term(f.fixed(f.asymmetric_unhinged, a=v["a"], q=v["q"]), weight)
 
 
 def _agce(v: Values, weight: float = 1.0) -> Term:
-    return Term(partial(f.asymmetric_generalised_cross_entropy, a=v["a"], q=v["q"]), weight)
+    return Term(f.fixed(f.asymmetric_generalised_cross_entropy, a=v["a"], q=v["q"]), weight)
 
 
 def _ael(v: Values, weight: float = 1.0) -> Term:
-    return Term(partial(f.asymmetric_exponential, a=v["a"]), weight)
+    return Term(f.fixed(f.asymmetric_exponential, a=v["a"]), weight)
 
 
 def _amse(v: Values, weight: float = 1.0) -> Term:
-    return Term(partial(f.asymmetric_mean_square_error, a=v["a"], q=v["q"]), weight)
+    return Term(f.fixed(f.asymmetric_mean_square_error, a=v["a"], q=v["q"]), weight)
 
 
 def _absolute(scale: float, weight: float = 1.0) -> Term:
-    return Term(partial(f.absolute_error, scale=scale), weight)
+    return Term(f.fixed(f.absolute_error, scale=scale), weight)
 
 
 def _eps_softmax(formula: f.Formula, v: Values, weight: float = 1.0) -> Term:
-    return Term(formula, weight, partial(f.eps_log_softmax, m=v["m"]))
+    return Term(formula, weight, f.fixed(f.eps_log_softmax, m=v["m"]))
 
 
 def _ece(v: Values, weight: float = 1.0) -> Term:
-    return _eps_softmax(partial(f.cross_entropy, eps=v["eps"]), v, weight)
+    return _eps_softmax(f.fixed(f.cross_entropy, eps=v["eps"]), v, weight)
 
 
 def _efl(v: Values, weight: float = 1.0) -> Term:
-    return _eps_softmax(partial(f.focal, gamma=v["gamma"], eps=v["eps"]), v, weight)
+    return _eps_softmax(f.fixed(f.focal, gamma=v["gamma"], eps=v["eps"]), v, weight)
 
 
 def _everywhere(**values: float) -> dict[str, Values]:
@@ -203,11 +204,11 @@ _ENTRIES = (
     Entry("CE", "cross entropy", r"-\log p_y", "ghosh2017robust", "active", False, "never", lambda v: (Term(f.cross_entropy),)),
     Entry(
         "FL", "focal loss", r"-(1-\mathrm{sg}[p_y])^\gamma \log p_y", "lin2017focal", "active", False, "never",
-        lambda v: (Term(partial(f.focal, gamma=v["gamma"])),), (GAMMA,), _cifar(gamma=0.5),
+        lambda v: (Term(f.fixed(f.focal, gamma=v["gamma"])),), (GAMMA,), _cifar(gamma=0.5),
     ),
     Entry(
         "GCE", "generalised cross entropy", r"(1-p_y^q)/q", "zhang2018gce", "active", False, "conditional",
-        lambda v: (Term(partial(f.generalised_cross_entropy, q=v["q"], eps=v["eps"])),), (Q, EPS),
+        lambda v: (Term(f.fixed(f.generalised_cross_entropy, q=v["q"], eps=v["eps"])),), (Q, EPS),
         _rows("q", (0.9,), (0.7,), (0.7,), (0.6,)), _rows("q", cifar10=(0.7,), webvision=(0.6,)),
     ),
     Entry("MAE", "mean absolute error", r"\lVert e_y-p\rVert_1 = 2(1-p_y)", "ghosh2017robust", "passive", True, "always", lambda v: (_absolute(2.0),)),
@@ -219,7 +220,7 @@ _ENTRIES = (
     ),
     Entry(
         "MSE", "mean square error", r"\tfrac1K\lVert e_y-p\rVert_2^2", "ghosh2017robust", "passive", False, "never",
-        lambda v: (Term(partial(f.asymmetric_mean_square_error, a=1.0)),),
+        lambda v: (Term(f.fixed(f.asymmetric_mean_square_error, a=1.0, q=2.0)),),
     ),
     Entry("NCE", "normalised cross entropy", r"\log p_y \big/ \textstyle\sum_k \log p_k", "ma2020normalized", "active", True, "open", lambda v: (_nce(),)),
     Entry(
@@ -285,7 +286,7 @@ _ENTRIES = (
     ),
     Entry(
         "CE+LC", "cross entropy of clipped logits", r"-\log p_y(\mathrm{clip}_\delta(z))", "wei2023logitclip", "active", False, "never",
-        lambda v: (Term(partial(f.cross_entropy, eps=v["eps"]), link=partial(f.clipped_log_softmax, delta=v["delta"], power=v["power"], eps=v["eps"])),),
+        lambda v: (Term(f.fixed(f.cross_entropy, eps=v["eps"]), link=f.fixed(f.clipped_log_softmax, delta=v["delta"], power=v["power"], eps=v["eps"])),),
         (DELTA, CLIP_POWER, EPS), _rows("delta power", (2.5, -1), (0.5, -1)), _rows("power", (1,), (1,)),
     ),
     Entry(
@@ -328,7 +329,7 @@ _ENTRIES = (
     Entry(
         "LDR", "label-distributionally robust loss",
         r"\lambda\log\tfrac1K\textstyle\sum_k\exp\frac{c[k\ne y]+s_k-s_y}{\lambda},\; s=\frac{\mathrm{softplus}(z)}{\mathrm{mean}\,\mathrm{softplus}(z)}", "zhu2023ldr",
-        "none", False, "open", lambda v: (Term(partial(f.label_distributionally_robust, lam=v["lam"], margin=v["margin"]), link=f.relative_softplus),),
+        "none", False, "open", lambda v: (Term(f.fixed(f.label_distributionally_robust, lam=v["lam"], margin=v["margin"]), link=f.relative_softplus),),
         (LAM, MARGIN), _rows("lam", (10,), (1,), (1,), (1,)),
     ),
 )  # fmt: skip

@@ -5,17 +5,21 @@ A *link* turns logits (..., K) into scores (..., K); all but LDR's are log-proba
 label. It broadcasts: `own` of shape (..., 1) gives the loss of one label, `own = every` that of every label.
 
 Powers and exponentials are taken so that values and gradients are finite wherever the scores are, p = 0 and
-p = 1 included; `p` is never formed where `log p` will do.
+p = 1 included; `p` is never formed where `log p` will do. A class whose logit is -inf is masked: its score is
+that of p = 0, and no gradient reaches it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from jal.errors import InputError
 
 Link = Callable[[Tensor], Tensor]
 Formula = Callable[[Tensor, Tensor], Tensor]
@@ -27,6 +31,28 @@ LOG_SOFTPLUS_IS_IDENTITY_BELOW = -37.0
 """log softplus(z) = z - e^z / 2 + ...: below this the difference is under float64's resolution."""
 
 
+@dataclass(frozen=True)
+class Fixed:
+    """A function of tensors with its constants, as `functools.partial`; `fixed` makes it.
+
+    The constants lie in a tuple because `torch.compile(dynamic=True)` leaves numbers there as they are. Elsewhere it
+    makes them inputs of the graph, and its default backend fails (torch 2.13) where one is factor and exponent.
+    """
+
+    function: Callable[..., Tensor]
+    names: tuple[str, ...]
+    constants: tuple[float, ...]
+
+    def __call__(self, *tensors: Tensor) -> Tensor:
+        """The function's value."""
+        return self.function(*tensors, **dict(zip(self.names, self.constants, strict=True)))
+
+
+def fixed(function: Callable[..., Tensor], **constants: float) -> Fixed:
+    """`function` with these keyword arguments."""
+    return Fixed(function, tuple(constants), tuple(constants.values()))
+
+
 # Links
 
 
@@ -36,9 +62,15 @@ def log_softmax(logits: Tensor) -> Tensor:
 
 
 def clipped_log_softmax(logits: Tensor, delta: float, power: float, eps: float = EPS) -> Tensor:
-    """log p of clipped logits: a norm beyond 1/delta becomes delta**power (LogitClip, Wei et al. 2023)."""
-    norm = torch.linalg.vector_norm(logits, dim=-1, keepdim=True) + eps
-    return log_softmax(torch.where(norm > 1 / delta, logits * (delta**power / norm), logits))
+    """log p of clipped logits: a norm beyond 1/delta becomes delta**power (LogitClip, Wei et al. 2023).
+
+    The norm is that of the classes that are not masked.
+    """
+    masked = logits == -torch.inf
+    kept = logits.masked_fill(masked, 0.0)
+    norm = torch.linalg.vector_norm(kept, dim=-1, keepdim=True) + eps
+    clipped = torch.where(norm > 1 / delta, kept * (delta**power / norm), kept)
+    return log_softmax(clipped.masked_fill(masked, -torch.inf))
 
 
 def eps_log_softmax(logits: Tensor, m: float) -> Tensor:
@@ -78,6 +110,17 @@ def _power(base: Tensor, exponent: float) -> Tensor:
     return torch.where(positive, base.masked_fill(~positive, 1.0).pow(exponent), 0.0)
 
 
+def _must_fit(a: float, base: float, q: float, dtype: torch.dtype) -> None:
+    """Refuses a power, and a slope of it, whose sum over a batch the type cannot hold."""
+    largest = q * math.log(base) + max(0.0, math.log(q / base))
+    if largest > math.log(torch.finfo(dtype).max / 2.0**20):  # a batch of up to a million
+        kind = str(dtype).removeprefix("torch.")
+        raise InputError(
+            f"a={a:g} with q={q:g}: {base:g}**{q:g} is too large for {kind}: choose a smaller q or a"
+            + ("" if dtype == torch.float64 else ", or give float64 logits")
+        )
+
+
 # Formulas
 
 
@@ -109,12 +152,14 @@ def absolute_error(own: Tensor, every: Tensor, scale: float = 2.0) -> Tensor:
 
 def asymmetric_unhinged(own: Tensor, every: Tensor, a: float, q: float) -> Tensor:
     """[(a - p_y)^q - (a - 1)^q] / q (AUL, Zhou et al. 2021)."""
+    _must_fit(a, a, q, own.dtype)
     constant: float = (a - 1) ** q
     return (_power(a - own.exp(), q) - constant) / q
 
 
 def asymmetric_generalised_cross_entropy(own: Tensor, every: Tensor, a: float, q: float) -> Tensor:
     """[(a + 1)^q - (a + p_y)^q] / q (AGCE, Zhou et al. 2021)."""
+    _must_fit(a, a + 1, q, own.dtype)
     constant: float = (a + 1) ** q
     return (constant - (a + own.exp()).pow(q)) / q
 
@@ -125,7 +170,11 @@ def asymmetric_exponential(own: Tensor, every: Tensor, a: float) -> Tensor:
 
 
 def asymmetric_mean_square_error(own: Tensor, every: Tensor, a: float, q: float = 2.0) -> Tensor:
-    """(1/K) sum_k |a e_k - p_k|^q (AMSE, equation (7) of the paper; any q > 0 as in its Theorem 4.1)."""
+    """(1/K) sum_k |a e_k - p_k|^q (AMSE, equation (7) of the paper; any q > 0 as in its Theorem 4.1).
+
+    K is the number of logits, the masked ones included.
+    """
+    _must_fit(a, a, q, own.dtype)
     others = (q * every).exp().sum(-1, keepdim=True) - (q * own).exp()
     return (_power(a - own.exp(), q) + others) / every.shape[-1]
 
@@ -135,4 +184,6 @@ def label_distributionally_robust(own: Tensor, every: Tensor, lam: float, margin
     # With r = softmax(s / lam)_y the sum is (r + (1 - r) e^{margin / lam}) / r: one plus the others' odds.
     log_r = own / lam - torch.logsumexp(every / lam, dim=-1, keepdim=True)
     others = torch.log(_complement(log_r).clamp_min(torch.finfo(log_r.dtype).tiny))
-    return lam * (-F.logsigmoid(log_r - others - margin / lam) - math.log(every.shape[-1]))
+    # A tensor's logarithm, because `math.log` would fix K for good in an exported graph.
+    log_K = torch.full((), every.shape[-1], dtype=torch.float64).log()
+    return lam * (-F.logsigmoid(log_r - others - margin / lam) - log_K)

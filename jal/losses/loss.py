@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from jal.errors import InputError, unknown
-from jal.losses.elementary import Formula, Link, log_softmax
+from jal.losses.elementary import Fixed, Formula, Link, log_softmax
 
 Reduction = Literal["mean", "sum", "none"]
+_Pick = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,10 @@ class Loss(nn.Module):
 
     Half-precision logits are raised to float32 first, and the loss is then float32; float64 stays float64.
 
+    A class whose logit is -inf is masked: for this sample no normaliser and no norm counts it, and it gets no
+    gradient. AMSE's 1/K and LDR, whose scores are no log-probabilities, count it still. The loss of a label that is
+    itself masked is infinite.
+
     Parameters
     ----------
     terms
@@ -41,7 +47,8 @@ class Loss(nn.Module):
     ignore_index
         a label that contributes neither value nor gradient, as in `torch.nn.CrossEntropyLoss`.
     validate
-        check every call's logits and labels. Off by default: on a GPU the check waits for the device.
+        check every call's logits, which must be finite (none is masked), and labels. Off by default: on a GPU the
+        check waits for the device.
 
     Shape
     -----
@@ -51,7 +58,8 @@ class Loss(nn.Module):
     Raises
     ------
     InputError
-        for shapes or types that do not fit; with `validate=True` also for labels outside 0..K-1 and for
+        for shapes or types that do not fit, a power that is too large for the logits' type, and an `eps` that is
+        not below 1/K in a negative normalised loss; with `validate=True` also for labels outside 0..K-1 and for
         logits that are not finite.
     """
 
@@ -77,7 +85,9 @@ class Loss(nn.Module):
         self.validate = validate
         # Terms on the same scores stand together, so that a joint loss takes one log-softmax, not one a term.
         links = list(dict.fromkeys(term.link for term in terms))
-        self._by_link = tuple((link, tuple(t for t in terms if t.link == link)) for link in links)
+        by_link = [(link, tuple(t for t in terms if t.link == link)) for link in links]
+        # The weights in tuples of their own: see `Fixed`.
+        self._by_link = tuple((link, some, tuple(t.weight for t in some)) for link, some in by_link)
 
     def extra_repr(self) -> str:
         parts = [repr(self.name)] if self.name else []
@@ -96,15 +106,8 @@ class Loss(nn.Module):
         targets = targets.to(torch.int64)
         if self.validate:
             self._check_values(logits, targets)
-        ignored = targets == self.ignore_index
-        index = targets.masked_fill(ignored, 0).unsqueeze(-1)
-        losses = self._values(logits, lambda scores: scores.gather(-1, index)).squeeze(-1)
-        losses = losses.masked_fill(ignored, 0.0)
-        if self.reduction == "none":
-            return losses
-        if self.reduction == "sum":
-            return losses.sum()
-        return losses.sum() / (~ignored).sum()
+        pick, ignored = self._labels(targets)
+        return self._reduced(self._values(logits, pick).squeeze(-1), ignored)
 
     def all_labels(self, logits: Tensor) -> Tensor:
         """L(f, k) for every label k, of the logits' shape: what the definitions of the theory sum over."""
@@ -113,26 +116,55 @@ class Loss(nn.Module):
 
     @torch.no_grad()
     def parts(self, logits: Tensor, targets: Tensor) -> dict[str, float]:
-        """The mean of each summand by its name, the weight included: where a value comes from."""
-        index = targets.to(torch.int64).unsqueeze(-1)
-        values = self._terms_at(_classes_last(logits), lambda scores: scores.gather(-1, index))
-        return {f"{term.weight:g} {_name_of(term.formula)}": float(value.mean()) for term, value in values}
+        """Each summand by its name, the weight included: where a value comes from.
 
-    def _values(self, logits: Tensor, own: Callable[[Tensor], Tensor]) -> Tensor:
-        (_, total), *others = self._terms_at(logits, own)
+        They sum to the loss; of a loss with reduction "none", to its mean. A name that came before gets a number.
+        """
+        logits = _classes_last(logits)
+        pick, ignored = self._labels(targets.to(torch.int64))
+        seen: Counter[str] = Counter()
+        found = {}
+        absent = _absent(logits, pick)
+        for term, value in self._terms_at(logits, pick, absent):
+            name = f"{term.weight:g} {_name_of(term.formula)}"
+            seen[name] += 1
+            reduced = self._reduced(value.masked_fill(absent, torch.inf).squeeze(-1), ignored)
+            found[f"{name} ({seen[name]})" if seen[name] > 1 else name] = float(
+                reduced.sum() / (~ignored).sum() if self.reduction == "none" else reduced
+            )
+        return found
+
+    def _labels(self, targets: Tensor) -> tuple[_Pick, Tensor]:
+        """What picks the labels' column of (..., K), and which labels are ignored."""
+        ignored = targets == self.ignore_index
+        index = targets.masked_fill(ignored, 0).unsqueeze(-1)
+        return lambda scores: scores.gather(-1, index), ignored
+
+    def _reduced(self, losses: Tensor, ignored: Tensor) -> Tensor:
+        losses = losses.masked_fill(ignored, 0.0)
+        if self.reduction == "none":
+            return losses
+        if self.reduction == "sum":
+            return losses.sum()
+        return losses.sum() / (~ignored).sum()
+
+    def _values(self, logits: Tensor, pick: _Pick) -> Tensor:
+        absent = _absent(logits, pick)
+        (_, total), *others = self._terms_at(logits, pick, absent)
         for _, value in others:
             total = total + value
-        return total
+        return total.masked_fill(absent, torch.inf)
 
-    def _terms_at(self, logits: Tensor, own: Callable[[Tensor], Tensor]) -> list[tuple[Term, Tensor]]:
-        """Each term and its weighted value, at the label or labels whose scores `own` picks."""
+    def _terms_at(self, logits: Tensor, pick: _Pick, absent: Tensor) -> list[tuple[Term, Tensor]]:
+        """Each term and its weighted value at the labels that `pick` picks; of no meaning at those that are absent."""
         values = []
-        for link, terms in self._by_link:
+        for link, terms, weights in self._by_link:
             every = link(logits)
-            at_label = own(every)
-            for term in terms:
-                value = term.formula(at_label, every)
-                values.append((term, value if term.weight == 1.0 else term.weight * value))
+            # A finite score in the place of a masked label's, so that no infinity times 0 is a gradient.
+            own = pick(every).masked_fill(absent, 0.0)
+            for term, weight in zip(terms, weights, strict=True):
+                value = term.formula(own, every)
+                values.append((term, value if weight == 1.0 else weight * value))
         return values
 
     def _check_values(self, logits: Tensor, targets: Tensor) -> None:
@@ -154,19 +186,38 @@ class Loss(nn.Module):
 def joint(
     *weighted: tuple[float, Loss],
     name: str = "",
-    reduction: Reduction = "mean",
-    ignore_index: int = -100,
-    validate: bool = False,
+    reduction: Reduction | None = None,
+    ignore_index: int | None = None,
+    validate: bool | None = None,
 ) -> Loss:
-    """sum_i w_i L_i as one Loss: equation (5) of the paper, e.g. `joint((1.0, nce), (1.0, amse))`."""
-    terms = [Term(t.formula, weight * t.weight, t.link) for weight, loss in weighted for t in loss.terms]
+    """sum_i w_i L_i as one Loss: equation (5) of the paper, e.g. `joint((1.0, nce), (1.0, amse))`.
+
+    Its reduction, ignore_index and validate are those of its members, unless given.
+
+    Raises
+    ------
+    InputError
+        for no members, and for an option that is not given and in which they differ.
+    """
+    given = {"reduction": reduction, "ignore_index": ignore_index, "validate": validate}
+    members = [loss for _, loss in weighted]
+    options: dict[str, Any] = {
+        key: _in_common(key, members) if value is None else value for key, value in given.items()
+    }
     return Loss(
-        *terms,
+        *(Term(t.formula, weight * t.weight, t.link) for weight, loss in weighted for t in loss.terms),
         name=name or " + ".join(f"{w:g} {loss.name}" for w, loss in weighted),
-        reduction=reduction,
-        ignore_index=ignore_index,
-        validate=validate,
+        **(options if members else {}),
     )
+
+
+def _in_common(option: str, members: Sequence[Loss]) -> Any:
+    values = list(dict.fromkeys(getattr(loss, option) for loss in members))
+    if len(values) > 1:
+        raise InputError(
+            f"joint: its members have {option}={values[0]!r} and {values[1]!r}: give joint(..., {option}=...)"
+        )
+    return values[0] if values else None
 
 
 def _classes_last(logits: Tensor) -> Tensor:
@@ -182,8 +233,15 @@ def _classes_last(logits: Tensor) -> Tensor:
     return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
 
 
+def _absent(logits: Tensor, pick: _Pick) -> Tensor:
+    """Which of the labels are themselves masked."""
+    return pick(logits.detach()) == -torch.inf
+
+
 def _name_of(formula: Formula) -> str:
     """ "normalised cross entropy" of the functions' names, the innermost last."""
+    if isinstance(formula, Fixed):
+        return _name_of(formula.function)
     if not isinstance(formula, partial):
         return getattr(formula, "__name__", "loss").strip("_").replace("_", " ")
     inner = [_name_of(argument) for argument in formula.args if callable(argument)]

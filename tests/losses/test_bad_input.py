@@ -236,3 +236,57 @@ def test_nce_aul_has_no_values_on_webvision_unless_they_are_given(settings):
     assert "borrow those of cifar10 or cifar100" in message
     own = {"alpha": 50.0, "beta": 0.1, "a": 6.0, "q": 3.0}
     assert build("NCE+AUL", "webvision", settings, **own).constants == own
+
+
+@pytest.mark.parametrize("name", ["NNCE", "NNFL", "ANL-CE", "ANL-FL"])
+def test_a_floor_that_all_classes_can_lie_under_is_refused(name):
+    loss = build(name, "cifar10", eps=1e-4)
+    labels = torch.zeros(1, dtype=torch.int64)
+    with pytest.raises(
+        InputError, match=r"eps=0\.0001 with 20000 classes: .* choose eps below 1 / K = 5e-05"
+    ):
+        loss(torch.zeros(1, 20_000), labels)
+    with pytest.raises(InputError, match=r"eps=0\.0001 with 10000 classes"):
+        loss.all_labels(torch.zeros(1, 10_000))
+    assert loss(torch.zeros(1, 9_000), labels).isfinite()
+    assert build(name, "cifar10", eps=4e-5)(torch.zeros(1, 20_000), labels).isfinite()
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("AMSE", {"a": 30, "q": 50}),
+        ("AMSE", {"a": 1.5, "q": 250}),
+        ("JAL-CE", {"alpha": 1, "beta": 1, "a": 30, "q": 50}),
+        ("AUL", {"a": 30, "q": 50}),
+        ("AGCE", {"a": 29, "q": 50}),
+    ],
+    ids=str,
+)
+def test_a_power_beyond_the_type_is_refused_and_a_wider_type_holds_it(name, given, batch):
+    logits, labels = batch(8, 10)
+    loss = build(name, None, **given)
+    with pytest.raises(InputError, match=r"too large for float32: .* or give float64 logits") as caught:
+        loss(logits.float(), labels)
+    assert "\n" not in str(caught.value)
+    logits.requires_grad_()
+    value = loss(logits, labels)
+    (gradient,) = torch.autograd.grad(value, logits)
+    assert value.isfinite()
+    assert gradient.isfinite().all()
+
+
+def test_a_power_beyond_every_type_is_refused(batch):
+    logits, labels = batch(8, 10)
+    for name in ("AMSE", "AUL", "AGCE"):
+        with pytest.raises(InputError, match=r"too large for float64: choose a smaller q or a$"):
+            build(name, None, a=1e10, q=50)(logits, labels)
+
+
+def test_a_power_that_a_type_just_holds_is_taken(batch):
+    logits, labels = batch(512, 10, dtype=torch.float32)
+    logits.requires_grad_()
+    loss = build("AMSE", None, a=30, q=21, reduction="sum")(logits, labels)
+    (gradient,) = torch.autograd.grad(loss, logits)
+    assert loss.isfinite()
+    assert gradient.isfinite().all()

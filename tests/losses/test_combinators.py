@@ -156,3 +156,22 @@ def test_jal_is_nce_and_mae_and_a_square_norm(dataset, K, nce, mae, square, batc
     parts = parts + square * logits.softmax(1).square().sum(1)
     rest = build("JAL-CE", dataset, reduction="none")(logits, labels) - parts
     close(rest, rest[:1].expand_as(rest))
+
+
+def test_joint_keeps_what_its_members_have_in_common(batch):
+    options = {"reduction": "none", "ignore_index": 3, "validate": True}
+    loss = joint((1, build("NCE", None, **options)), (1, AMSE(a=30, **options)))
+    assert {key: getattr(loss, key) for key in options} == options
+    assert joint((2, loss), reduction="sum", validate=False).ignore_index == 3
+    logits, labels = batch(8, 10)
+    assert loss(logits, torch.full_like(labels, 3)).abs().max() == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "one", "other"), [("reduction", "sum", "mean"), ("ignore_index", 3, -100)]
+)
+def test_joint_of_members_that_differ_wants_to_be_told(option, one, other):
+    members = (1, AMSE(a=30, **{option: one})), (1, AMSE(a=20, **{option: other}))
+    with pytest.raises(InputError, match=f"{option}={one!r} and {other!r}: give joint"):
+        joint(*members)
+    assert getattr(joint(*members, **{option: other}), option) == other

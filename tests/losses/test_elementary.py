@@ -78,6 +78,20 @@ def test_relative_softplus_keeps_ratios_where_softplus_itself_vanishes(shift):
     close(got.mean(), torch.tensor(1.0, dtype=torch.float64))
 
 
+@pytest.mark.parametrize("z", [-10.0, -20.0, -26.0, -30.5])
+def test_relative_softplus_takes_no_shortcut_where_it_would_show(z):
+    """log softplus(z) is z - e^z / 2: at -30.5 the second term is 28 units of the last digit."""
+    small, one = f.relative_softplus(torch.tensor([z, 0.0], dtype=torch.float64)).tolist()
+    assert small / one == pytest.approx(math.log1p(math.exp(z)) / math.log(2), rel=1e-14, abs=0)
+
+
+@pytest.mark.parametrize("z", [-80.0, -95.0, -100.0, -103.5, -500.0])
+def test_relative_softplus_takes_the_shortcut_before_single_precision_loses_digits(z):
+    """e^-100 is no normal number of float32 any more, and its logarithm is wrong in the third digit."""
+    got = f.relative_softplus(torch.tensor([z, z + 0.5]))
+    close(got[1] / got[0], torch.tensor(math.exp(0.5)), rtol=1e-5, atol=0.0)
+
+
 # Formulas
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from jal.errors import InputError
-from jal.losses import build
+from jal.losses import AMSE, build, joint, names
 
 close = torch.testing.assert_close
 SHAPES = [(6, 5), (6, 5, 3), (6, 5, 3, 4)]
@@ -239,3 +239,127 @@ def test_without_validate_nothing_is_checked(batch):
     logits, labels = batch(4, 10)
     logits[1, 2] = float("nan")
     assert build("JAL-CE", "cifar10")(logits, labels).isnan()
+
+
+# Masked classes: logits of -inf
+
+MASKED = torch.tensor([False, True, False, False, True])
+COUNT_MASKED = {"MSE", "AMSE", "JAL-CE", "JAL-FL", "LDR"}
+"""AMSE's 1/K is of all logits, and LDR's scores are no log-probabilities."""
+
+
+def masked_and_left_out(batch, dtype=torch.float64):
+    """Logits with two of five classes masked, the same without these, and labels for both."""
+    left_out, labels = batch(6, 3, dtype=dtype)
+    masked = torch.full((6, 5), -torch.inf, dtype=dtype)
+    masked[:, ~MASKED] = left_out
+    places = torch.arange(5)[~MASKED]
+    return masked.requires_grad_(), left_out.requires_grad_(), places[labels], labels
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name not in COUNT_MASKED])
+def test_a_masked_class_is_as_one_that_is_not_there(name, official, batch):
+    masked, left_out, places, labels = masked_and_left_out(batch)
+    loss = official(name, reduction="none")
+    got, want = loss(masked, places), loss(left_out, labels)
+    close(got, want)
+    close(loss.all_labels(masked)[:, ~MASKED], loss.all_labels(left_out))
+    (gradient,), (wanted,) = (torch.autograd.grad(v.sum(), z) for v, z in ((got, masked), (want, left_out)))
+    close(gradient[:, ~MASKED], wanted)
+    assert gradient[:, MASKED].abs().max() == 0
+
+
+@pytest.mark.parametrize("name", ["JAL-CE", "JAL-FL"])
+def test_jal_counts_masked_classes_in_amses_mean_alone(name, official, batch):
+    masked, left_out, places, labels = masked_and_left_out(batch)
+    loss = official(name, reduction="none", alpha=1.0, beta=5.0)
+    same = official(name, reduction="none", alpha=1.0, beta=3.0)
+    close(loss(masked, places), same(left_out, labels))
+
+
+def test_nce_sums_over_the_unmasked_classes(batch):
+    logits = torch.tensor([[2.0, 1.0, 0.0, -torch.inf]], dtype=torch.float64)
+    value = build("NCE", None)(logits, torch.tensor([0])).item()
+    assert value == pytest.approx(0.0965, abs=5e-5)
+    assert value == build("NCE", None)(logits[:, :3], torch.tensor([0])).item()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_a_mask_leaves_no_gradient_without_a_number(name, official, batch, dtype):
+    masked, _, places, _ = masked_and_left_out(batch, dtype)
+    loss = official(name, reduction="none")
+    for values in (loss(masked, places), loss.all_labels(masked)[:, ~MASKED]):
+        assert values.isfinite().all()
+        (gradient,) = torch.autograd.grad(values.sum(), masked)
+        assert gradient.isfinite().all()
+        assert gradient[:, MASKED].abs().max() == 0
+
+
+def test_the_loss_of_a_label_that_is_masked_is_infinite(name, official, batch):
+    masked, _, places, _ = masked_and_left_out(batch)
+    loss = official(name, reduction="none")
+    assert loss.all_labels(masked)[:, MASKED].eq(torch.inf).all()
+    places[2] = 1
+    values = loss(masked, places)
+    assert values.eq(torch.inf).tolist() == [False, False, True, False, False, False]
+    (gradient,) = torch.autograd.grad(values.sum(), masked)
+    assert gradient.isfinite().all()
+    assert gradient[2].abs().max() == 0
+    with pytest.raises(InputError, match="12 of 30 logits are not finite"):
+        official(name, validate=True)(masked, places)
+
+
+def test_an_ignored_label_may_have_its_first_class_masked(name, official, batch):
+    """Its place in the batch is taken by label 0."""
+    logits, labels = batch(4, 5)
+    logits[0, 0] = -torch.inf
+    labels[0] = -100
+    logits.requires_grad_()
+    value = official(name)(logits, labels)
+    close(value, official(name)(logits[1:], labels[1:]))
+    (gradient,) = torch.autograd.grad(value, logits)
+    assert gradient[0].abs().max() == 0
+    assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_one_class_left_costs_what_certainty_does(name, official, dtype):
+    logits = torch.tensor([[3.0, -torch.inf, -torch.inf]], dtype=dtype, requires_grad=True)
+    labels = torch.tensor([0])
+    value = official(name)(logits, labels)
+    (gradient,) = torch.autograd.grad(value, logits)
+    # The clip of CE+LC leaves no certainty where there is another class.
+    certain = torch.tensor([[3.0, *([-torch.inf if name == "CE+LC" else -1e4] * 2)]], dtype=dtype)
+    close(value, official(name)(certain, labels))
+    assert gradient.abs().max() < 1e-6
+
+
+# Parts
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_the_parts_sum_to_the_loss(name, official, batch, reduction):
+    logits, labels = batch(8, 10)
+    labels[::3] = -100
+    loss = official(name, reduction=reduction)
+    value = official(name)(logits, labels) if reduction == "none" else loss(logits, labels)
+    assert sum(loss.parts(logits, labels).values()) == pytest.approx(value.item())
+
+
+def test_parts_of_one_name_stand_apart(batch):
+    logits, labels = batch(8, 10)
+    loss = joint((1, AMSE(20)), (1, AMSE(30)), (2, build("NCE", None)))
+    parts = loss.parts(logits, labels)
+    assert list(parts) == [
+        "1 asymmetric mean square error",
+        "1 asymmetric mean square error (2)",
+        "2 normalised log likelihood",
+    ]
+    assert sum(parts.values()) == pytest.approx(loss(logits, labels).item())
+    assert parts["1 asymmetric mean square error"] == pytest.approx(AMSE(20)(logits, labels).item())
+
+
+def test_parts_name_what_is_infinite():
+    logits = torch.tensor([[1.0, -torch.inf, 0.0]])
+    parts = build("JAL-CE", "cifar10").parts(logits, torch.tensor([1]))
+    assert set(parts.values()) == {float("inf")}
