@@ -89,7 +89,7 @@ WITH_GPUS = replace(HERE_SAID, device="cuda", gpus=("GPU-a", "GPU-b"), hardware=
 @pytest.fixture
 def dask(monkeypatch):
     dask = Dask()
-    monkeypatch.setattr(cluster, "connect", lambda where, work, logs: dask)
+    monkeypatch.setattr(cluster, "connect", lambda where, work, logs, tell: dask)
     monkeypatch.setattr(cluster, "LOOK", 0.0)
     return dask
 
