@@ -307,9 +307,9 @@ def multiple(loss: Loss, classes: int = 10, steps: int = 101) -> Multiple:
     import torch
 
     p_y = torch.linspace(0, 1, steps, dtype=torch.float64)
-    rest = torch.full((steps, classes - 2), -torch.inf, dtype=torch.float64)
-    # log 0 as a logit is exact: its softmax is 0.
-    logits = torch.cat([torch.stack([p_y, 1 - p_y], 1).log(), rest], 1)
+    rest = torch.zeros(steps, classes - 2, dtype=torch.float64)
+    # So low a logit is exact: its softmax is 0. At log 0 the class would be masked, and its loss infinite.
+    logits = torch.cat([torch.stack([p_y, 1 - p_y], 1), rest], 1).log().clamp_min(-1e4)
     values = loss.all_labels(logits)[:, 0].numpy()
     height = float(values[0] - values[-1])
     if not np.isfinite(values).all() or height <= 0:
