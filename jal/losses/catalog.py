@@ -204,7 +204,7 @@ _ENTRIES = (
     Entry("CE", "cross entropy", r"-\log p_y", "ghosh2017robust", "active", False, "never", lambda v: (Term(f.cross_entropy),)),
     Entry(
         "FL", "focal loss", r"-(1-\mathrm{sg}[p_y])^\gamma \log p_y", "lin2017focal", "active", False, "never",
-        lambda v: (Term(f.fixed(f.focal, gamma=v["gamma"])),), (GAMMA,), _cifar(gamma=0.5),
+        lambda v: (Term(f.fixed(f.focal, gamma=v["gamma"])),), (GAMMA,), _everywhere(gamma=0.5),
     ),
     Entry(
         "GCE", "generalised cross entropy", r"(1-p_y^q)/q", "zhang2018gce", "active", False, "conditional",

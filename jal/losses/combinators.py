@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 from torch import Tensor
 
@@ -16,7 +14,7 @@ def normalised(formula: Formula) -> Formula:
 
     The labels k are those that are not masked.
     """
-    return partial(_normalised, formula)
+    return fixed(_normalised, formula)
 
 
 def negative_normalised(formula: Formula, bound: float, eps: float = 0.0) -> Formula:
@@ -25,7 +23,7 @@ def negative_normalised(formula: Formula, bound: float, eps: float = 0.0) -> For
     The labels k are those that are not masked. `eps` is the floor of the formula's probabilities; with K classes
     it has to be below 1/K, or all can lie under it.
     """
-    return fixed(partial(_negative_normalised, formula), bound=bound, eps=eps)
+    return fixed(_negative_normalised, formula, bound=bound, eps=eps)
 
 
 # At module level, and not closures, so that a Loss can be pickled.

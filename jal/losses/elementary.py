@@ -39,18 +39,24 @@ class Fixed:
     makes them inputs of the graph, and its default backend fails (torch 2.13) where one is factor and exponent.
     """
 
-    function: Callable[..., Tensor]
+    func: Callable[..., Tensor]
+    args: tuple[Formula, ...]
     names: tuple[str, ...]
     constants: tuple[float, ...]
 
     def __call__(self, *tensors: Tensor) -> Tensor:
         """The function's value."""
-        return self.function(*tensors, **dict(zip(self.names, self.constants, strict=True)))
+        return self.func(*self.args, *tensors, **self.keywords)
+
+    @property
+    def keywords(self) -> dict[str, float]:
+        """The constants by their names."""
+        return dict(zip(self.names, self.constants, strict=True))
 
 
-def fixed(function: Callable[..., Tensor], **constants: float) -> Fixed:
-    """`function` with these keyword arguments."""
-    return Fixed(function, tuple(constants), tuple(constants.values()))
+def fixed(func: Callable[..., Tensor], *formulas: Formula, **constants: float) -> Fixed:
+    """`func` with these formulas as its first arguments, and these constants."""
+    return Fixed(func, formulas, tuple(constants), tuple(constants.values()))
 
 
 # Links

@@ -240,9 +240,7 @@ def _absent(logits: Tensor, pick: _Pick) -> Tensor:
 
 def _name_of(formula: Formula) -> str:
     """ "normalised cross entropy" of the functions' names, the innermost last."""
-    if isinstance(formula, Fixed):
-        return _name_of(formula.function)
-    if not isinstance(formula, partial):
+    if not isinstance(formula, Fixed | partial):
         return getattr(formula, "__name__", "loss").strip("_").replace("_", " ")
     inner = [_name_of(argument) for argument in formula.args if callable(argument)]
     return " ".join([_name_of(formula.func), *inner])

@@ -10,10 +10,21 @@ from collections.abc import Callable
 from jal.errors import unknown
 from jal.models.classifier import Classifier
 from jal.models.cnn import cnn2, cnn8
+from jal.models.norm import set_norm_group
 from jal.models.resnet import INITIAL, resnet34, resnet50
 from jal.models.student import StudentHead
 
-__all__ = ["MODELS", "Classifier", "StudentHead", "build", "cnn2", "cnn8", "resnet34", "resnet50"]
+__all__ = [
+    "MODELS",
+    "Classifier",
+    "StudentHead",
+    "build",
+    "cnn2",
+    "cnn8",
+    "resnet34",
+    "resnet50",
+    "set_norm_group",
+]
 
 MODELS: dict[str, Callable[..., Classifier]] = {
     "cnn2": cnn2,

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from jal.datasets import ImageData
 from jal.errors import InputError, TrainingError
 from jal.losses import Loss
-from jal.models import Classifier, StudentHead
+from jal.models import Classifier, StudentHead, set_norm_group
 from jal.training import speed
 from jal.training.agreement import Outcome, difference, tolerance
 from jal.training.augment import augment, draw
@@ -99,6 +99,7 @@ class Training:
         validation: NDArray[np.int64] | None = None,
     ) -> None:
         _check(model, recipe, len(data.train_labels))
+        set_norm_group(model, recipe.norm_group)
         self.device, self.eager, self.plain = data.device, eager, plain
         self.way = speed.Way()
         self.tested_at_a_time = TESTED_AT_A_TIME_ON_CPU if self.device.type == "cpu" else TESTED_AT_A_TIME
@@ -445,12 +446,20 @@ def stream(*key: int) -> torch.Generator:
 
 def _check(model: nn.Module, recipe: Recipe, images: int) -> None:
     """Refuses what would fail midway."""
-    normalises = any(isinstance(module, nn.BatchNorm1d) for module in model.modules())
-    if normalises and images % recipe.batch_size == 1:
+    if not any(isinstance(module, nn.BatchNorm1d) for module in model.modules()):
+        return
+    rest, group = images % recipe.batch_size, recipe.norm_group
+    if rest == 1:
         raise InputError(
             f"recipe: batch_size={recipe.batch_size} leaves a last batch of one of the {images} images, which "
             "batch normalisation cannot train on: take another batch size"
         )
+    for size in (min(recipe.batch_size, images), rest):
+        if group is not None and size % group == 1:
+            raise InputError(
+                f"recipe: norm_group={group} leaves a last group of one image in a batch of {size}, which "
+                "batch normalisation cannot train on: take another norm_group or batch_size"
+            )
 
 
 def train(

@@ -54,6 +54,10 @@ class Recipe:
         "float32"; "bfloat16", mixed; "float64", for comparisons.
     train_size
         how many training images are used, the first of the dataset; None: all.
+    norm_group
+        how many images of a batch share the statistics of batch normalisation, the last group of a batch being what is
+        left; its running statistics are those of the first group. None: the whole batch. The released code trains
+        WebVision and Clothing1M on 4 cards without synchronised batch normalisation, so with 64 of 256.
     """
 
     model: str
@@ -77,6 +81,7 @@ class Recipe:
     initial: str = "random"
     precision: str = "float32"
     train_size: int | None = None
+    norm_group: int | None = None
 
     def __post_init__(self) -> None:
         for name, known in (("schedule", SCHEDULES), ("optimiser", OPTIMISERS), ("precision", PRECISIONS)):
@@ -95,6 +100,10 @@ class Recipe:
             "l2": (self.l2 >= 0, "0 or more"),
             "width": (0 < self.width <= WIDEST, f"a number over 0, {WIDEST:g} at most"),
             "train_size": (self.train_size is None or self.train_size >= 2, "2 or more, or none for all"),
+            "norm_group": (
+                self.norm_group is None or 2 <= self.norm_group < self.batch_size,
+                f"2 or more and less than batch_size={self.batch_size}, or none for the whole batch",
+            ),
             "std": (
                 len(self.std) == len(self.mean) > 0 and min(self.std) > 0,
                 "one positive number a channel",

@@ -72,6 +72,13 @@ def test_the_whole_text_of_two_specs():
     )
 
 
+def test_the_group_of_batch_normalisation_is_told_when_it_is_set_alone():
+    words = {"dataset": "webvision", "loss": "JAL-CE"}
+    assert "norm_group" not in resolve(**words).to_json()
+    assert resolve(**words, norm_group=None) == resolve(**words)
+    assert '"norm_group":64' in resolve(**words, norm_group=64).to_json()
+
+
 def test_round_trip():
     for each in words():
         spec = resolve(**each)
@@ -103,6 +110,7 @@ def test_what_can_change_the_result_changes_the_id():
         {"dataset": "cifar10"}, {"noise": "symmetric"}, {"rate": 0.3}, {"loss": "JAL-CE"}, {"seed": 124},
         {"noise_seed": 124}, {"method": "bernoulli"}, {"settings": "paper"}, {"epochs": 100}, {"l2": 2e-5},
         {"loss_parameters": {"alpha": 1}}, {"width": 0.5}, {"precision": "bfloat16"}, {"clip_norm": None},
+        {"norm_group": 64}, {"norm_group": 32},
     ]  # fmt: skip
     ids = [resolve(**BASE).id, *(resolve(**BASE | change).id for change in changes)]
     assert len(set(ids)) == len(ids)

@@ -106,7 +106,7 @@ def test_sums_over_the_labels(name, total):
 OFFICIAL = {
     # name: parameters, then CIFAR-10, CIFAR-100, WebVision, Clothing1M
     "CE": ("", (), (), (), ()),
-    "FL": ("gamma", (0.5,), (0.5,), None, None),
+    "FL": ("gamma", (0.5,), (0.5,), (0.5,), (0.5,)),
     "GCE": ("q", (0.7,), (0.7,), (0.6,), (0.6,)),
     "MAE": ("", (), (), (), ()),
     "RCE": ("", (), (), (), ()),

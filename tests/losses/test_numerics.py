@@ -173,3 +173,13 @@ def test_an_exported_loss_takes_any_number_of_classes(name, official, batch):
 @pytest.mark.parametrize("name", ["JAL-CE", "JAL-FL", "AGCE+MAE", "LDR"])
 def test_compiled_code_agrees(name, official, batch, dynamic):
     compiled_agrees(official(name), "inductor", batch, dynamic)
+
+
+def test_no_value_is_looked_at_on_the_way(name, official):
+    """On the meta device there is none: what would wait for a GPU, or break a captured graph, fails."""
+    logits = torch.empty(8, 10, device="meta", requires_grad=True)
+    labels = torch.empty(8, dtype=torch.int64, device="meta")
+    loss = official(name)
+    loss(logits, labels).backward()
+    assert logits.grad.shape == logits.shape
+    assert loss.all_labels(logits).shape == logits.shape

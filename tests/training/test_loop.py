@@ -50,6 +50,14 @@ def criterion(name="CE"):
     return losses.build(name, "cifar10", reduction="none")
 
 
+def in_groups(model, images, group):
+    """The logits of images whose groups each have a batch normalisation of their own; the first one's stays."""
+    first, *others = images.split(group or len(images))
+    aside = [deepcopy(dict(model.named_buffers())) for _ in others]
+    parts = [torch.func.functional_call(model, own, some) for own, some in zip(aside, others, strict=True)]
+    return torch.cat([model(first), *parts])
+
+
 def plain(model, loss_name, r, seed):
     """The same training as one would write it: a mean loss, the penalty in the loss, torch's own schedule."""
     model.double()
@@ -68,7 +76,7 @@ def plain(model, loss_name, r, seed):
         order = torch.randperm(len(labels), generator=generator)
         for first in range(0, len(order), r.batch_size):
             batch = order[first : first + r.batch_size]
-            total = loss(model(images[batch]), labels[batch])
+            total = loss(in_groups(model, images[batch], r.norm_group), labels[batch])
             total = total + r.l1 * sum(p.abs().sum() for p in model.parameters())
             optimiser.zero_grad()
             total.backward()
@@ -87,6 +95,9 @@ def plain(model, loss_name, r, seed):
         ("JAL-CE", {"l1": 1e-3}),
         ("JAL-CE", {"l1": 1e-2, "clip_norm": 0.5}),
         ("NCE+RCE", {"l2": 1e-2}),
+        ("CE", {"norm_group": 8}),
+        ("JAL-CE", {"l1": 1e-3, "norm_group": 12}),
+        ("CE", {"norm_group": 6}),
     ],
 )
 def test_same_weights_as_a_plain_loop(loss, change):
@@ -99,7 +110,7 @@ def test_same_weights_as_a_plain_loop(loss, change):
     theirs = deepcopy(ours)
     train(ours, criterion(loss), DATA, GIVEN, r, seed=11)
     plain(theirs, loss, r, seed=11)
-    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+    for a, b in zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-11)
 
 
@@ -183,6 +194,11 @@ def test_a_loss_that_is_not_finite_stops_the_run():
     ("change", "message"),
     [
         ({"batch_size": 33}, "leaves a last batch of one of the 100 images"),
+        ({"norm_group": 31}, "norm_group=31 leaves a last group of one image in a batch of 32"),
+        (
+            {"norm_group": 3, "batch_size": 30},
+            "norm_group=3 leaves a last group of one image in a batch of 10",
+        ),
         ({"augmentation": ("sharpen",)}, "augmentation"),
         ({"test_transform": ("resize256",)}, "test_transform"),
         ({"mean": (0.5,) * 3, "std": (0.2,) * 3}, "3 channels, and the images have 1"),

@@ -122,6 +122,8 @@ def test_the_schedule_is_torchs(dataset, schedule):
         ({"l2": -1.0}, "l2=-1.0"),
         ({"width": 0.0}, "width=0.0"),
         ({"std": (1.0, 1.0)}, "std="),
+        ({"norm_group": 1}, "norm_group=1 .* give 2 or more and less than batch_size=128, or none"),
+        ({"norm_group": 128}, "norm_group=128"),
         ({"decay": 0.1}, "decay=0.1"),
         ({"schedule": "step"}, "decay=None"),
         ({"schedule": "cosin"}, "unknown schedule 'cosin': did you mean 'cosine'"),
