@@ -308,9 +308,10 @@ def multiple(loss: Loss, classes: int = 10, steps: int = 101) -> Multiple:
 
     p_y = torch.linspace(0, 1, steps, dtype=torch.float64)
     rest = torch.zeros(steps, classes - 2, dtype=torch.float64)
-    # So low a logit is exact: its softmax is 0. At log 0 the class would be masked, and its loss infinite.
-    logits = torch.cat([torch.stack([p_y, 1 - p_y], 1), rest], 1).log().clamp_min(-1e4)
-    values = loss.all_labels(logits)[:, 0].numpy()
+    log_p = torch.cat([torch.stack([p_y, 1 - p_y], 1), rest], 1).log()
+    # The formulas themselves: logits of log 0 would mask a class, and the loss of its label would be infinite.
+    terms = [term.weight * term.formula(log_p[:, :1], log_p)[:, 0] for term in loss.terms]
+    values = torch.stack(terms).sum(0).numpy()
     height = float(values[0] - values[-1])
     if not np.isfinite(values).all() or height <= 0:
         raise InputError(f"{loss.name} is no multiple of 1 - p_y: it is not finite, or does not fall")
