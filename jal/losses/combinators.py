@@ -49,4 +49,4 @@ def _negative_normalised(
 def _total(values: Tensor, every: Tensor) -> Tensor:
     """The sum over the classes that are not masked, (..., 1)."""
     # Not 0, which would leave 0 / 0 of one unmasked class alone; beside two or more it is lost in rounding.
-    return values.masked_fill(every == -torch.inf, 1e-18).sum(-1, keepdim=True)
+    return torch.where(torch.isneginf(every), 1e-18, values).sum(-1, keepdim=True)

@@ -72,7 +72,7 @@ def clipped_log_softmax(logits: Tensor, delta: float, power: float, eps: float =
 
     The norm is that of the classes that are not masked.
     """
-    masked = logits == -torch.inf
+    masked = torch.isneginf(logits)
     kept = logits.masked_fill(masked, 0.0)
     norm = torch.linalg.vector_norm(kept, dim=-1, keepdim=True) + eps
     clipped = torch.where(norm > 1 / delta, kept * (delta**power / norm), kept)
@@ -87,10 +87,14 @@ def eps_log_softmax(logits: Tensor, m: float) -> Tensor:
 
 
 def relative_softplus(logits: Tensor) -> Tensor:
-    """softplus(z) / mean(softplus(z)), as K softmax(log softplus(z)): no 0/0 at very negative logits."""
+    """softplus(z) / mean(softplus(z)), as K softmax(log softplus(z)): no 0/0 at very negative logits.
+
+    The score of a masked class is -inf; the mean counts it.
+    """
     low = logits < LOG_SOFTPLUS_IS_IDENTITY_BELOW
     log_softplus = torch.where(low, logits, F.softplus(logits.masked_fill(low, 0.0)).log())
-    return logits.shape[-1] * F.softmax(log_softplus, dim=-1)
+    scores = logits.shape[-1] * F.softmax(log_softplus, dim=-1)
+    return torch.where(torch.isneginf(logits), -torch.inf, scores)
 
 
 # Helpers

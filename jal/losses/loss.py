@@ -32,9 +32,9 @@ class Loss(nn.Module):
 
     Half-precision logits are raised to float32 first, and the loss is then float32; float64 stays float64.
 
-    A class whose logit is -inf is masked: for this sample no normaliser and no norm counts it, and it gets no
-    gradient. AMSE's 1/K and LDR, whose scores are no log-probabilities, count it still. The loss of a label that is
-    itself masked is infinite.
+    A class whose logit is -inf is masked: for this sample no sum and no norm has it in it, and it gets no gradient;
+    the 1/K of AMSE and LDR, K being the number of logits, counts it still. The loss of a label that is itself masked
+    is infinite.
 
     Parameters
     ----------
@@ -124,8 +124,8 @@ class Loss(nn.Module):
         pick, ignored = self._labels(targets.to(torch.int64))
         seen: Counter[str] = Counter()
         found = {}
-        absent = _absent(logits, pick)
-        for term, value in self._terms_at(logits, pick, absent):
+        values, absent = self._terms_at(logits, pick)
+        for term, value in values:
             name = f"{term.weight:g} {_name_of(term.formula)}"
             seen[name] += 1
             reduced = self._reduced(value.masked_fill(absent, torch.inf).squeeze(-1), ignored)
@@ -149,23 +149,27 @@ class Loss(nn.Module):
         return losses.sum() / (~ignored).sum()
 
     def _values(self, logits: Tensor, pick: _Pick) -> Tensor:
-        absent = _absent(logits, pick)
-        (_, total), *others = self._terms_at(logits, pick, absent)
+        ((_, total), *others), absent = self._terms_at(logits, pick)
         for _, value in others:
             total = total + value
-        return total.masked_fill(absent, torch.inf)
+        return torch.where(absent, torch.inf, total)
 
-    def _terms_at(self, logits: Tensor, pick: _Pick, absent: Tensor) -> list[tuple[Term, Tensor]]:
-        """Each term and its weighted value at the labels that `pick` picks; of no meaning at those that are absent."""
+    def _terms_at(self, logits: Tensor, pick: _Pick) -> tuple[list[tuple[Term, Tensor]], Tensor]:
+        """Each term and its weighted value at the labels that `pick` picks, and which of these are masked.
+
+        At a masked label the values are those of another score, and mean nothing.
+        """
         values = []
         for link, terms, weights in self._by_link:
             every = link(logits)
-            # A finite score in the place of a masked label's, so that no infinity times 0 is a gradient.
-            own = pick(every).masked_fill(absent, 0.0)
+            own = pick(every)
+            absent = torch.isneginf(own)
+            # A finite score in its place, so that no gradient is infinity times 0.
+            own = torch.where(absent, 0.0, own)
             for term, weight in zip(terms, weights, strict=True):
                 value = term.formula(own, every)
                 values.append((term, value if weight == 1.0 else weight * value))
-        return values
+        return values, absent
 
     def _check_values(self, logits: Tensor, targets: Tensor) -> None:
         K = logits.shape[-1]
@@ -231,11 +235,6 @@ def _classes_last(logits: Tensor) -> Tensor:
     if logits.shape[-1] < 2:
         raise InputError(f"logits of {logits.shape[-1]} class: a loss needs at least 2")
     return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
-
-
-def _absent(logits: Tensor, pick: _Pick) -> Tensor:
-    """Which of the labels are themselves masked."""
-    return pick(logits.detach()) == -torch.inf
 
 
 def _name_of(formula: Formula) -> str:

@@ -245,7 +245,7 @@ def test_without_validate_nothing_is_checked(batch):
 
 MASKED = torch.tensor([False, True, False, False, True])
 COUNT_MASKED = {"MSE", "AMSE", "JAL-CE", "JAL-FL", "LDR"}
-"""AMSE's 1/K is of all logits, and LDR's scores are no log-probabilities."""
+"""Their 1/K is that of all logits."""
 
 
 def masked_and_left_out(batch, dtype=torch.float64):
@@ -275,6 +275,15 @@ def test_jal_counts_masked_classes_in_amses_mean_alone(name, official, batch):
     loss = official(name, reduction="none", alpha=1.0, beta=5.0)
     same = official(name, reduction="none", alpha=1.0, beta=3.0)
     close(loss(masked, places), same(left_out, labels))
+
+
+def test_ldr_counts_masked_classes_in_its_means_alone(official):
+    logits = torch.tensor([[2.0, 1.0, 0.0, -torch.inf]], dtype=torch.float64)
+    softplus = logits[0, :3].exp().log1p()
+    scores = 4 * softplus / softplus.sum()
+    apart = 0.1 * torch.tensor([0, 1, 1]) + scores - scores[0]
+    want = 10 * torch.log((apart / 10).exp().sum() / 4)
+    close(official("LDR")(logits, torch.tensor([0])), want)
 
 
 def test_nce_sums_over_the_unmasked_classes(batch):
@@ -328,8 +337,8 @@ def test_one_class_left_costs_what_certainty_does(name, official, dtype):
     labels = torch.tensor([0])
     value = official(name)(logits, labels)
     (gradient,) = torch.autograd.grad(value, logits)
-    # The clip of CE+LC leaves no certainty where there is another class.
-    certain = torch.tensor([[3.0, *([-torch.inf if name == "CE+LC" else -1e4] * 2)]], dtype=dtype)
+    # The clip of CE+LC and the margin of LDR leave no certainty where there is another class.
+    certain = torch.tensor([[3.0, *([-torch.inf if name in ("CE+LC", "LDR") else -1e4] * 2)]], dtype=dtype)
     close(value, official(name)(certain, labels))
     assert gradient.abs().max() < 1e-6
 
