@@ -36,6 +36,8 @@ NOT_RUN = {
 NOT_OURS = {
     # Not even parsed: the parser itself installs it.
     r"jal --install-completion": "writes into the settings of whoever runs the tests",
+    r"jal --show-completion": "asks which shell it is in, and a test is in none",
+    r"for role in .*|done": "a loop of the shell around openssl",
     r"make \w+": "makes an environment; .ci/run does",
     r"(pip|conda|git|dask|export|!|%)[ a-zA-Z].*": "another program, a cluster's or an installation",
     r"python -c .*write_all.*": "needs CIFAR-10 and CIFAR-100",

@@ -93,7 +93,7 @@ def test_what_is_no_scheduler(where, tmp_path):
 
 def test_without_dask(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(InputError, match=r"not installed: pip install 'jal-losses\[cluster\]'"):
+    with pytest.raises(InputError, match=r"not installed: pip install '\.\[cluster\]'"):
         connect("tcp://127.0.0.1:1", 1, tmp_path)
 
 
@@ -230,9 +230,7 @@ def test_without_an_interface_the_scheduler_listens_at_one_address(profile, slur
 def test_slurm_without_the_package_that_makes_certificates(profile, slurm_commands, monkeypatch, tmp_path):
     slurm_commands()
     monkeypatch.setitem(sys.modules, "cryptography", None)
-    with pytest.raises(
-        InputError, match=r"cryptography, .* not installed: pip install 'jal-losses\[cluster\]'"
-    ):
+    with pytest.raises(InputError, match=r"cryptography, .* not installed: pip install '\.\[cluster\]'"):
         connect(f"slurm:{profile(LEAST)}", 1, tmp_path / "logs")
 
 

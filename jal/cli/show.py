@@ -51,9 +51,15 @@ def too_small(spec: RunSpec) -> str | None:
     """A warning for an AMSE whose `a` does not withstand the noise that it is to be trained on; None for any other."""
     from jal import noise
     from jal.datasets.known import find
+    from jal.datasets.large.sets import TRAINED
 
     kind, rate, a = spec.noise.kind, spec.noise.rate, spec.loss.parameters.get("a")
-    if a is None or rate is None or not ("JAL" in spec.loss.name or "AMSE" in spec.loss.name):
+    if (
+        spec.dataset in TRAINED
+        or a is None
+        or rate is None
+        or not ("JAL" in spec.loss.name or "AMSE" in spec.loss.name)
+    ):
         return None
     if kind in ("symmetric", "pair"):
         classes = len(find(spec.dataset).classes)

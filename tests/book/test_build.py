@@ -141,7 +141,10 @@ def put(root, seed):
     """Puts a Record of that run into the checkout's own store."""
     spec = resolve(dataset="digits", loss="CE", seed=seed)
     curves = {"test_accuracy": [50.0] * spec.recipe.epochs}
-    environment, timing = provenance.environment("cpu", 1, ("a", False)), {"seconds": 1.0}
+    environment, timing = (
+        provenance.environment("cpu", 1, ("a", False)),
+        {"seconds": 1.0, "images_per_second": 1.0},
+    )
     return Store(root / "runs").put(Record(1, spec.id, spec, 50.0, curves, environment, timing))
 
 

@@ -149,7 +149,12 @@ def test_pointing_at_a_cell_shows_its_runs_until_the_pointer_leaves(trial, visit
     (panel,) = wait_for_panels(browser, 1)
     assert panel.accessible_name == "CE, clean"
     rows = [row.text.split() for row in panel.find_elements(By.CSS_SELECTOR, "tbody tr")]
-    assert [row[0] for row in rows] == ["123", "124", "125"] and rows[0][1:] == ["79.99", "cuda", "0123456"]
+    assert [row[0] for row in rows] == ["123", "124", "125"] and rows[0][1:] == [
+        "79.99",
+        "cuda,",
+        "float32",
+        "0123456",
+    ]
     assert len(panel.find_elements(By.CSS_SELECTOR, "svg .jal-accuracy path")) == 3
     ActionChains(browser).move_to_element(panel).pause(0.5).perform()
     assert len(open_panels(browser)) == 1

@@ -52,6 +52,6 @@ def test_another_edition_of_scikit_learn_would_be_noticed(monkeypatch):
 def test_without_scikit_learn_they_say_so(monkeypatch):
     monkeypatch.setattr(places, "find_spec", lambda name: None)
     for attempt in (datasets.load, datasets.fetch):
-        with pytest.raises(InputError, match=r"no x_train, .*: pip install 'jal-losses"):
+        with pytest.raises(InputError, match=r"no x_train, .*: pip install '\.\[train\]'"):
             attempt("digits")
     assert {one.source for one in datasets.where("digits")} == {""}

@@ -82,7 +82,7 @@ def test_an_installed_release_has_no_commit_but_a_version(site):
     assert provenance.commit() == ("unknown", False)
     found = provenance.environment("cpu", 1, provenance.commit())
     assert (found["commit"], found["distribution"]) == ("unknown", "jal-losses 9.8")
-    assert provenance.commit_in_words(found, quote="`") == "`jal-losses 9.8`"
+    assert provenance.commit_in_words(found, shown=lambda text: f"`{text}`") == "`jal-losses 9.8`"
 
 
 def test_an_editable_installation_is_a_source_tree(site):

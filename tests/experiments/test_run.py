@@ -161,7 +161,7 @@ def test_processes_give_the_same_bits(short, record, tmp_path):
 def test_a_damaged_record_is_run_again(short, record, tmp_path):
     store = Store(tmp_path)
     store.put(record).write_text("{")
-    with pytest.warns(UserWarning, match="is not a valid Record .*; it is run again"):
+    with pytest.warns(UserWarning, match="is not a valid Record .* when it is run again"):
         (again,) = run_missing([short()], store, jobs=1)
     assert result(again) == result(record)
     assert store.get(record.id) == again

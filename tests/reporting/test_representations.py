@@ -98,9 +98,8 @@ def test_a_precision_is_that_of_the_profile_itself(tmp_path, keep, figure1):
     with pytest.raises(InputError, match="no run has kept"):
         seen.nearest("figure1", "features", "quick", [store], precision="bfloat16")
     assert seen.nearest("figure1", "features", "laptop", [store], precision="bfloat16")[0] == "quick"
-    keep(
-        store, grids.get("figure1", profile="laptop", precision="bfloat16"), "CE", "features", features_of(9)
-    )
+    laptop = grids.get("figure1", profile="laptop")
+    keep(store, laptop, "CE", "features", features_of(9), precision="bfloat16")
     at, runs = seen.nearest("figure1", "features", "laptop", [store], precision="bfloat16")
     assert at == "laptop" and runs.found.records[0].spec.recipe.precision == "bfloat16"
 

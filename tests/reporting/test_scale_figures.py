@@ -38,7 +38,7 @@ def found():
     def curves(row, column, seed):
         if row == "AMSE":
             return None
-        level = GRID.rows.index(row) + GRID.columns.index(column) + (seed - 124)
+        level = GRID.rows.index(row) + GRID.columns.index(column) + (seed - 123)
         return {name: [level, 2.0 * level] for name in ("test_accuracy", "clean_accuracy", "memorised")}
 
     return filled(GRID, curves)
@@ -58,11 +58,11 @@ def test_curves_are_means_with_their_range(found):
     axes = figure.axes[0]
     assert axes.get_title(loc="left") or axes.get_title() == "here:\nsymmetric 0.8"
     nce, jal = axes.lines
-    assert nce.get_ydata().tolist() == [1.0, 2.0] and nce.get_xdata().tolist() == [1, 2]
-    assert jal.get_ydata().tolist() == [3.0, 6.0]
+    assert nce.get_ydata().tolist() == [2.0, 4.0] and nce.get_xdata().tolist() == [1, 2]
+    assert jal.get_ydata().tolist() == [4.0, 8.0]
     assert to_hex(jal.get_color()) == to_hex(LINES["JAL-CE"]["color"])
     band = axes.collections[0].get_paths()[0].vertices[:, 1]
-    assert (band.min(), band.max()) == (0.0, 4.0)
+    assert (band.min(), band.max()) == (1.0, 6.0)
     assert legend_of(figure) == list(GRID.rows)
     assert figure.axes[0].get_ylabel() != figure.axes[2].get_ylabel()
 
@@ -95,7 +95,7 @@ def test_without_runs_a_figure_says_so(draw):
 def test_a_path_goes_from_wrong_to_right(found):
     figure = figures.plane({"here": found}, NOISES)
     nce, jal = figure.axes[0].lines
-    assert nce.get_xydata().tolist() == [[1.0, 1.0], [2.0, 2.0]]
+    assert nce.get_xydata().tolist() == [[2.0, 2.0], [4.0, 4.0]]
     assert nce.get_markevery() == [-1] and nce.get_marker() != jal.get_marker()
     assert nce.get_zorder() > jal.get_zorder()
     assert legend_of(figure) == list(GRID.rows)

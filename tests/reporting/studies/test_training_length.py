@@ -183,9 +183,9 @@ def test_the_figure_draws_the_leads(records):
 
 
 def rising(row, column, seed):
-    """Accuracy 50 + epoch, but for cross entropy, which is best in the third epoch and then loses half a point each."""
+    """Accuracy 10 + epoch, but for cross entropy, which is best in the third epoch and then loses half a point each."""
     epochs = np.arange(1, int(column.split()[0]) + 1)
-    curve = 60.0 - abs(epochs - 3) / 2 if row.startswith("CE") else 50.0 + epochs
+    curve = 60.0 - abs(epochs - 3) / 2 if row.startswith("CE") else 10.0 + epochs
     return {"test_accuracy": (curve + (seed - 124)).tolist()}
 
 
