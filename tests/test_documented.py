@@ -27,6 +27,7 @@ NOT_RUN = {
     r"jal run --scheduler .*": "needs a cluster",
     r"jal (sweep|run|status).* /shared/.*|.*tcp://.*|.*slurm:.*": "needs a folder that machines share, or a cluster",
     r"jal sweep table3-cifar10.*": "hours of a GPU",
+    r"jal run regulariser .*": "trains fifty runs, some minutes",
     r"jal data fetch .*": "downloads",
     r"jal data verify .*": "needs sets that are not passed on",
     r"jal train --dataset cifar10 .*": "needs CIFAR-10",
