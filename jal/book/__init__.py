@@ -2,7 +2,7 @@
 
 from jal.book.build import build_book
 from jal.book.failure import BuildFailed
-from jal.book.parameters import PROFILES
 from jal.book.run import NotebookRun, run_notebooks
+from jal.experiments.grids import PROFILES
 
 __all__ = ["PROFILES", "BuildFailed", "NotebookRun", "build_book", "run_notebooks"]

@@ -19,8 +19,7 @@ from typing import Any
 import nbformat
 
 from jal.errors import InputError, unknown
-
-PROFILES = ("quick", "laptop", "full")
+from jal.experiments.grids import PROFILES
 
 _EXAMPLES = {"int": "123, 124", "float": "0.2, 0.4", "str": '"CE", "JAL-CE"'}
 _WORDS = {

@@ -22,12 +22,13 @@ from pathlib import Path
 import papermill  # noqa: F401  Its processes need it: one that lacks it is told so at once, not once a notebook.
 
 from jal import lease
-from jal.book.parameters import PROFILES, NotReadable, Parameter, plain, read
+from jal.book.parameters import NotReadable, Parameter, plain, read
 from jal.checkout import find_root
 from jal.cores import cores
 from jal.errors import InputError, printable, unknown
 from jal.executors import connect
 from jal.experiments import reads
+from jal.experiments.grids import PROFILES
 from jal.experiments.watch import BATCH, SILENCE
 from jal.lease import Lease
 

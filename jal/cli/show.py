@@ -16,8 +16,6 @@ from jal.errors import printable
 if TYPE_CHECKING:
     from jal.experiments.spec import RunSpec
 
-SILENCE = 30.0
-"""Seconds without a line after which one says how far it is."""
 
 EpochProgress = Callable[[int, Mapping[str, float]], None]
 
@@ -98,6 +96,8 @@ def logged(progress: EpochProgress, folder: Path) -> EpochProgress:
 def epochs_shown(epochs: int, title: str) -> EpochProgress:
     """Epochs on standard error, under a title: one line that moves on a terminal; elsewhere some ten lines, and one
     after each epoch that half a minute has gone by before."""
+    from jal.experiments.watch import SILENCE
+
     terminal, last = sys.stderr.isatty(), time.monotonic()
 
     def show(epoch: int, quantities: Mapping[str, float]) -> None:
