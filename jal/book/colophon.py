@@ -13,8 +13,8 @@ from urllib.parse import quote
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
+from jal.analysis.wording import code, plain
 from jal.experiments.provenance import UNKNOWN, commit_in_words
-from jal.reporting.wording import code, plain
 
 KEY = "jal"
 """Where an executed notebook's metadata holds what papermill does not note: the profile and the environment."""

@@ -13,9 +13,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from jal import datasets
+from jal.analysis import benchmarks
 from jal.errors import InputError
 from jal.models import build
-from jal.reporting import benchmarks
 from jal.training.precision import fast_precisions
 from tests.benchmarks import benchmark, loops, roofline
 from tests.benchmarks.clock import PARTS

@@ -14,12 +14,12 @@ from selenium import webdriver
 from selenium.webdriver.support.ui import WebDriverWait
 from sphinx_external_toc.parsing import parse_toc_yaml
 
+from jal.analysis import page
+from jal.analysis.comparison import Cell, comparison
+from jal.analysis.interactive import simplex_slider, threshold_slider
+from jal.analysis.reported import Reported
 from jal.book import build_book
-from jal.reporting import page
-from jal.reporting.comparison import Cell, comparison
-from jal.reporting.interactive import simplex_slider, threshold_slider
-from jal.reporting.reported import Reported
-from tests.reporting.dressed import dressed
+from tests.analysis.dressed import dressed
 
 ROOT = Path(__file__).parents[2]
 PAGES = list(parse_toc_yaml(ROOT / "_toc.yml"))

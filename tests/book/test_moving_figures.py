@@ -13,8 +13,8 @@ from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from jal.analysis.interactive import threshold_slider
 from jal.noise import pair, symmetric
-from jal.reporting.interactive import threshold_slider
 from jal.theory import minimum_a
 from tests.book.colours import blend, contrast
 

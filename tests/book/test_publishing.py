@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from jal.analysis.page import repository
 from jal.book import paper
-from jal.reporting.page import repository
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
+from jal.analysis.tables import accuracy_table
 from jal.experiments import Store, resolve
 from jal.experiments.record import read, sealed
-from jal.reporting.tables import accuracy_table
 
 RUNS = 10_000
 EPOCHS = 120

@@ -1,0 +1,381 @@
+"""The paper's text, tables and released code held against each other: the evidence of the audit, computed.
+
+What the paper reports comes from `data/reported`, what noises do to labels from the kept reports on them, what the
+released code does from the catalogue and the recipes. The page says what is claimed; here is what can be counted.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from jal.analysis.claims import JAL
+from jal.analysis.comparison import accuracies
+from jal.analysis.figures import FAINT, INK, PALETTE
+from jal.analysis.noise_reports import Reports
+from jal.analysis.reported import reported
+from jal.analysis.setup import DATASETS, power_of_ten
+from jal.analysis.single_runs import steps
+from jal.analysis.wording import listed, percent, signed
+from jal.datasets.large.known import PUBLISHED
+from jal.losses import build
+from jal.theory import is_asymmetric
+
+ACCURACIES = range(1, 8)
+"""The paper's tables of accuracies."""
+
+TEST_SETS = {
+    "webvision": ("WebVision", ("webvision", "val")),
+    "ilsvrc12": ("ILSVRC12", ("ilsvrc12", "val")),
+    "clothing1m": ("Clothing1M", ("clothing1m", "clean_test")),
+}
+"""Table 6's: what a page calls them, and what `jal.datasets.large` does."""
+
+LOG10_OF_1E_4 = -4.0
+"""What Table 8 prints for A."""
+
+_MARKERS = {"symmetric": "o", "asymmetric": "D", "instance pdn": "s", "instance fixed": "^"}
+
+# Numbers
+
+
+def repeated(root: str | Path | None = None) -> pd.DataFrame:
+    """Cells of one table and loss that have mean and deviation in common under different conditions.
+
+    Returns
+    -------
+    a frame with the columns table, loss, conditions, mean and std, empty if there are none.
+    """
+    rows = []
+    for table in ACCURACIES:
+        cells = accuracies(table, root).dropna(subset=["mean", "std"])
+        weights = [name for name in ("alpha", "beta") if name in cells]
+        for (loss, mean, std, *_), same in cells.groupby(["loss", "mean", "std", *weights], dropna=False):
+            if len(same) > 1:
+                rows.append((table, loss, " and ".join(same["condition"]), mean, std))
+    return pd.DataFrame(rows, columns=["table", "loss", "conditions", "mean", "std"])
+
+
+def shared(root: str | Path | None = None) -> pd.DataFrame:
+    """Cells that stand in several tables, and whether these agree on mean and deviation.
+
+    Returns
+    -------
+    a frame with the columns condition, loss, tables and agree. AGCE+MAE in Table 1 is the row of Table 7 whose two
+    weights are 1, as the supplement says.
+    """
+    cells = pd.concat([accuracies(table, root) for table in ACCURACIES]).dropna(subset=["mean"])
+    joint = cells["loss"].eq("AGCE+MAE")
+    for weight in ("alpha", "beta"):
+        cells[weight] = cells[weight].where(cells[weight].notna(), np.where(joint, 1.0, 0.0)).astype(float)
+    rows = []
+    for (where, loss, *_), same in cells.groupby(["condition", "loss", "alpha", "beta"], sort=False):
+        if len(same) > 1:
+            agree = len(set(zip(same["mean"], same["std"], strict=True))) == 1
+            rows.append((where, loss, listed(map(str, same["table"])), agree))
+    return pd.DataFrame(rows, columns=["condition", "loss", "tables", "agree"])
+
+
+def single_runs(root: str | Path | None = None) -> pd.DataFrame:
+    """Table 6's accuracies as counts of right answers: could each be that of one run, and could that be chance?
+
+    A run's accuracy is a multiple of 100 over the number of test images, a mean of three of a third of that.
+
+    Returns
+    -------
+    a frame, a row for each test set, with the columns images, step (of one run, in points), cells, fit (cells that
+    one run can have) and chance: the probability that all fit, were each a mean of three runs.
+    """
+    rows = {}
+    for test_set, cells in reported(6, root).groupby("test_set", sort=False):
+        name, split = TEST_SETS[str(test_set)]
+        images = PUBLISHED[split]
+        rows[name] = images, 100 / images, len(cells), *steps(cells["mean"], images)
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["images", "step", "cells", "fit", "chance"])
+
+
+def said_of_single_runs(frame: pd.DataFrame) -> str:
+    """What `single_runs` says, in two or three sentences."""
+    telling, silent = frame[frame["chance"] < 1], frame[frame["chance"] >= 1]
+    steps = listed(sorted({f"{step:g}" for step in telling["step"]}))
+    images = listed(sorted({f"{count:,}" for count in telling["images"]}))
+    text = (
+        f"Of {telling['cells'].sum()} accuracies on {listed(telling.index)} {telling['fit'].sum()} are multiples of "
+        f"{steps}, the steps of one run on {images} images."
+    )
+    if (telling["fit"] == telling["cells"]).all():
+        chance = power_of_ten(float(f"{telling['chance'].prod():.0e}"))
+        text += f" Were they means of three runs, that would have the probability {chance}."
+    if len(silent):
+        text += f" On {listed(silent.index)} an image is less than the last printed digit, and nothing can be told."
+    return text
+
+
+# Rankings
+
+
+def ranks(root: str | Path | None = None) -> pd.DataFrame:
+    """The place of each loss in each column of Tables 3 to 6; missing where the table has no such row.
+
+    Table 3's half on CIFAR-100 is left out: without JAL's rows, which are not at hand, no place in it is known.
+
+    Returns
+    -------
+    float64; rows the losses of Table 3; columns (table, images, noise). Equal means share a place.
+    """
+    losses = list(dict.fromkeys(reported(3, root)["loss"]))
+    columns: dict[tuple[int, str, str], pd.Series] = {}
+    for table in (3, 4, 5, 6):
+        for where, column in accuracies(table, root).groupby("condition", sort=False):
+            dataset = column["dataset"].iloc[0]
+            if table == 3 and dataset == "cifar100":
+                continue
+            images = {5: "CIFAR-N", 6: "large images"}.get(table, DATASETS[dataset])
+            place = column.set_index("loss")["mean"].rank(ascending=False, method="min")
+            columns[table, images, _short(str(where), table)] = place.reindex(losses)
+    return pd.DataFrame(columns, index=pd.Index(losses, name="loss"))
+
+
+def _short(where: str, table: int) -> str:
+    """A column's label within its table."""
+    dataset, _, noise = where.partition(" ")
+    if table == 6:
+        return "ILSVRC12" if noise else DATASETS[dataset]
+    if table == 5:
+        return noise.replace("human", DATASETS[dataset].removeprefix("CIFAR-") + "N")
+    return noise.replace("asymmetric", "asym.").replace("symmetric", "sym.").replace("instance ", "")
+
+
+def rank_map(places: pd.DataFrame) -> Figure:
+    """`ranks` as a map: a number in each cell, the first place dark, the second light."""
+    figure: Figure
+    figure, axes = plt.subplots(figsize=(7.4, 1.1 + 0.25 * len(places)))
+    ticks, at, last = [], 0.0, None
+    for (table, images, name), column in places.items():
+        if (table, images) != last:
+            at += 0.0 if last is None else 0.8
+            axes.text(at - 0.45, -0.75, f"Table {table}\n{images}", fontsize=8, ha="left", va="bottom")
+            last = table, images
+        ticks.append((at, name))
+        for row, place in enumerate(column):
+            if not math.isnan(place):
+                fill = {1: PALETTE[0], 2: "#a6cee3"}.get(int(place), "white")
+                ink = {1: "white", 2: INK}.get(int(place), "#6e7781")
+                square = Rectangle(
+                    (at - 0.46, row - 0.46), 0.92, 0.92, facecolor=fill, edgecolor=FAINT, linewidth=0.6
+                )
+                axes.add_patch(square)
+                weight = "bold" if place <= 2 else "normal"
+                axes.text(
+                    at, row, f"{place:.0f}", ha="center", va="center", color=ink, fontsize=8, weight=weight
+                )
+        at += 1
+    axes.set_xticks([x for x, _ in ticks], [name for _, name in ticks], rotation=90, fontsize=8)
+    axes.set_yticks(range(len(places)), list(places.index), fontsize=8.5)
+    axes.set_xlim(-0.6, at - 0.4)
+    axes.set_ylim(len(places) - 0.4, -0.6)
+    axes.grid(False)
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    return figure
+
+
+def said_of_top_two(places: pd.DataFrame) -> str:
+    """How often JAL's rows are among the first two, each, both and either, by table: a Markdown list."""
+    lines = []
+    for table, block in places.T.groupby(level=0, sort=False):
+        top = block[list(JAL)].le(2)
+        each = ", ".join(f"{loss} in {top[loss].sum()}" for loss in JAL)
+        either = f"both in {top.all(axis=1).sum()}, at least one in {top.any(axis=1).sum()}"
+        lines.append(f"- **Table {table}**, of {len(top)} columns: {each}; {either}.")
+    return "\n".join(lines)
+
+
+def said_of_winners(places: pd.DataFrame) -> str:
+    """Which columns a loss other than JAL's wins, in a sentence."""
+    won = []
+    for (table, _, name), column in places.items():
+        first = list(column.index[column.eq(1)])
+        if not set(first) & set(JAL):
+            won.append(f"{' and '.join(first)} under “{name}” of Table {table}")
+    if not won:
+        return "One of JAL's two rows has the highest mean in every one of these columns."
+    return f"Another loss has the highest mean in {len(won)} of all {places.shape[1]} columns: {listed(won)}."
+
+
+def dropped(root: str | Path | None = None) -> dict[int, list[str]]:
+    """The losses of Table 3 that Tables 4, 5 and 6 do not have."""
+    first = list(dict.fromkeys(reported(3, root)["loss"]))
+    return {
+        table: [loss for loss in first if loss not in set(reported(table, root)["loss"])]
+        for table in (4, 5, 6)
+    }
+
+
+def said_of_dropped(root: str | Path | None = None) -> str:
+    """The rows that later tables leave out, in a sentence or two."""
+    tables = dropped(root)
+    common = [loss for loss in tables[4] if all(loss in lost for lost in tables.values())]
+    text = f"Of Table 3's losses Tables 4, 5 and 6 leave out {listed(common)}." if common else ""
+    for table, lost in tables.items():
+        more = [loss for loss in lost if loss not in common]
+        text += f" Table {table} leaves out {listed(more)} besides." if more else ""
+    return text.strip()
+
+
+# Formulas
+
+
+def golden(losses: tuple[str, ...] = ("RCE", "SCE", "NCE+RCE")) -> pd.DataFrame:
+    """Losses with A in them on fixed logits: with A = ln 1e-4, as the released code has it, and with the printed -4.
+
+    The logits are z_ij = 3 sin(10 i + j) for four images and ten classes, the labels 0, 3, 7 and 9.
+    """
+    import torch
+
+    z = 3 * torch.sin(
+        10 * torch.arange(4.0, dtype=torch.float64)[:, None] + torch.arange(10.0, dtype=torch.float64)
+    )
+    labels = torch.tensor([0, 3, 7, 9])
+    rows = {}
+    for name in losses:
+        code, printed = build(name, "cifar10"), build(name, "cifar10", A=LOG10_OF_1E_4)
+        weight = code.constants.get("beta", 1.0)
+        rows[name] = {
+            "A = ln 1e-4": code(z, labels).item(),
+            "A = -4": printed(z, labels).item(),
+            "weight of MAE": -code.constants["A"] * weight / 2,
+            "were A = -4": -LOG10_OF_1E_4 * weight / 2,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("loss")
+
+
+def rule_against_search(cases: int = 400, points: int = 1000, seed: int = 123) -> pd.DataFrame:
+    """Theorem 4.1 against a search that knows only the risk, on weights and `a` drawn at random.
+
+    The rule says whether the vertex of the heaviest class is the minimiser. The search looks for a lower risk at
+    random points, some of them near the vertex, and along its edges.
+
+    Returns
+    -------
+    a frame, a row for each q, with the columns cases, asymmetric (the rule says so), lower then (the search finds a
+    lower point all the same) and lower otherwise (it finds one where the rule says that there is one).
+    """
+    generator = np.random.default_rng(seed)
+    steps = np.concatenate([np.logspace(-7, -1, 60), np.linspace(0.1, 1, 40)])
+    rows = {}
+    for q in (0.5, 1.0, 1.5, 2.0, 3.0):
+        verdicts = []
+        for _ in range(cases // 5):
+            size = int(generator.integers(3, 7))
+            weights = generator.dirichlet(np.ones(size))
+            a, corner = float(generator.uniform(1, 12)), np.eye(size)[weights.argmax()]
+            away = generator.dirichlet(np.full(size, 0.5), points) - corner
+            edges = [np.outer(steps, end - corner) for end in np.eye(size)]
+            reached = corner + np.concatenate([away, 0.1 * away, 0.001 * away, *edges])
+            level = _risk(corner[None], weights, a, q)[0]
+            lower = bool((_risk(reached, weights, a, q) < level * (1 - 1e-13)).any())
+            verdicts.append((is_asymmetric(weights, a, q), lower))
+        asymmetric, lower = np.array(verdicts).T
+        counts = len(verdicts), asymmetric.sum(), (asymmetric & lower).sum(), (~asymmetric & lower).sum()
+        rows[f"q = {q:g}"] = [int(count) for count in counts]
+    columns = ["cases", "asymmetric", "lower then", "lower otherwise"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
+def _risk(p: NDArray[np.float64], weights: NDArray[np.float64], a: float, q: float) -> NDArray[np.float64]:
+    """The definition, written out once more so that the search does not lean on `jal.theory`."""
+    total = np.zeros(len(p))
+    for k, weight in enumerate(weights):
+        target = np.zeros(len(weights))
+        target[k] = a
+        total += weight * (np.abs(target - p) ** q).mean(axis=1)
+    return total
+
+
+# Noise
+
+
+def rates(reports: Reports) -> pd.DataFrame:
+    """Nominal and true rates of the paper's synthetic noises.
+
+    Returns
+    -------
+    a frame with the columns dataset, noise (kind and variant), nominal and true. Of CIFAR-100's asymmetric noises
+    it has the released code's.
+    """
+    rows = []
+    for name, of_dataset in reports.items():
+        for one in of_dataset.values():
+            kind = " ".join(word for word in (one.noise.kind, one.noise.variant) if word)
+            kind = "asymmetric" if kind == "asymmetric blocks" else kind
+            if kind in _MARKERS and one.noise.rate is not None:
+                rows.append((DATASETS[name], kind, one.noise.rate, one.report.rate))
+    return pd.DataFrame(rows, columns=["dataset", "noise", "nominal", "true"])
+
+
+def rate_map(found: pd.DataFrame) -> Figure:
+    """`rates` as a picture: the true rate against the nominal one, a panel for each dataset."""
+    figure: Figure
+    names = list(dict.fromkeys(found["dataset"]))
+    figure, grid = plt.subplots(1, len(names), figsize=(3.7 * len(names), 3.5), squeeze=False, sharey=True)
+    for axes, name in zip(grid[0], names, strict=True):
+        axes.plot([0, 0.85], [0, 0.85], color=FAINT, linewidth=1.2, zorder=1)
+        for order, (kind, marker) in enumerate(_MARKERS.items()):
+            one = found[(found["dataset"] == name) & (found["noise"] == kind)]
+            # Hollow and of growing size, so that equal rates stay visible.
+            look = {"color": PALETTE[order], "markerfacecolor": "none", "markeredgewidth": 1.4}
+            label = kind.replace("pdn", "(PDN)").replace("fixed", "(fixed)")
+            axes.plot(one["nominal"], one["true"], marker, markersize=6 + 1.5 * order, label=label, **look)
+        axes.set_title(name)
+        axes.set_xlabel("nominal rate")
+    grid[0, 0].set_ylabel("share of labels that are wrong")
+    grid[0, 0].legend(loc="upper left")
+    return figure
+
+
+def said_of_fixed(reports: Reports) -> str:
+    """How evenly the release's fixed instance-dependent labels fall on the wrong classes, as a Markdown list."""
+    lines = []
+    for name, of_dataset in reports.items():
+        for one in of_dataset.values():
+            if one.noise.variant != "fixed":
+                continue
+            counts = one.report.counts
+            off = counts[~np.eye(len(counts), dtype=bool)]
+            exact = (
+                "exactly the nominal rate"
+                if one.report.rate == one.noise.rate
+                else percent(one.report.rate, 2)
+            )
+            head = f"- **{DATASETS[name]}, {percent(one.noise.rate or 0, 0)}**"
+            lines.append(
+                f"{head}: {exact} is wrong; from one class to another go between {off.min()} and {off.max()} labels, "
+                f"{off.mean():.0f} on average."
+            )
+    return "\n".join(lines)
+
+
+def said_of_leads(frame: pd.DataFrame) -> str:
+    """`jal.analysis.benchmark_text.secondary` in a sentence: where JAL leads, by how much, and where it does not."""
+    ahead, behind = frame[frame["lead"] > 0], frame[frame["lead"] <= 0]
+    text = f"Of {len(frame)} values {len(ahead)} are above every other loss of Table 3"
+    if len(ahead):
+        best = ahead.loc[ahead["lead"].idxmax()]
+        text += f", the farthest {best['loss']} under {best['condition']} "
+        text += f"({signed(best['lead'], 2)} over {best['best other']})"
+    if len(behind):
+        worst = behind.loc[behind["lead"].idxmin()]
+        text += (
+            f"; {len(behind)} {'is' if len(behind) == 1 else 'are'} not: under {worst['condition']} JAL has "
+            f"{worst['mean']:.2f}, {worst['best other']} {worst['its mean']:.2f}"
+        )
+    return text + "."
