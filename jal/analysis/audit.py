@@ -20,10 +20,10 @@ from jal.analysis.claims import JAL
 from jal.analysis.comparison import accuracies
 from jal.analysis.figures import FAINT, INK, PALETTE
 from jal.analysis.noise_reports import Reports
-from jal.analysis.reported import reported
+from jal.analysis.paper import reported
 from jal.analysis.setup import DATASETS, power_of_ten
 from jal.analysis.single_runs import steps
-from jal.analysis.wording import listed, percent, signed
+from jal.analysis.text import listed, percent, signed
 from jal.datasets.large.known import PUBLISHED
 from jal.losses import build
 from jal.theory import is_asymmetric

@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jal.analysis.benchmark_text import columns_of
-from jal.analysis.claims import JAL, Columns, Summary, over_others, top_two
+from jal.analysis.claims import JAL, Columns, over_others, top_two
 from jal.analysis.figures import INK, LINES, PALETTE, line
 from jal.analysis.noise_reports import DATASETS
 from jal.analysis.panels import ACROSS, legend, panels
+from jal.analysis.stats import Summary
 from jal.errors import InputError
 
 Reach = Callable[[str, Summary], float | None]

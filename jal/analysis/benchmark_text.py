@@ -17,7 +17,6 @@ from jal.analysis.claims import (
     Claim,
     Columns,
     Gain,
-    Summary,
     by_column,
     judge,
     over_others,
@@ -27,8 +26,9 @@ from jal.analysis.claims import (
 from jal.analysis.comparison import Cell, accuracies
 from jal.analysis.noise_reports import DATASETS, Kept, Reports
 from jal.analysis.noise_text import number
-from jal.analysis.reported import reported
-from jal.analysis.wording import listed, percent, signed
+from jal.analysis.paper import reported
+from jal.analysis.stats import Summary
+from jal.analysis.text import listed, percent, signed
 from jal.errors import unknown
 
 _SIDES = {"reported": ("reported_mean", "reported_std", "reported_n"), "measured": ("mean", "std", "n")}

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from jal.analysis.figures import PALETTE
-from jal.analysis.wording import code, percent, plain
+from jal.analysis.text import code, percent, plain
 from jal.errors import InputError
 from jal.experiments.pace import duration
 from jal.experiments.provenance import commit_in_words

@@ -13,7 +13,7 @@ from html import escape
 import numpy as np
 
 from jal.analysis.records import GridRecords
-from jal.analysis.wording import listed, number
+from jal.analysis.text import listed, number
 from jal.experiments.provenance import commit_in_words
 from jal.experiments.record import Record
 

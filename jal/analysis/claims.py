@@ -6,30 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import nan
 from pathlib import Path
-from statistics import fmean, stdev
 
 import pandas as pd
 
 from jal.analysis.comparison import Cell, accuracies
-from jal.analysis.verdict import welch
-from jal.analysis.wording import with_interval
+from jal.analysis.stats import Summary, compare
+from jal.analysis.text import with_interval
 from jal.errors import unknown
 
 JAL = ("JAL-CE", "JAL-FL")
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Mean, unbiased standard deviation and number of runs; None where it is not known."""
-
-    mean: float
-    std: float | None
-    n: int | None
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Summary:
-        """Of some runs, one at least."""
-        return cls(fmean(values), stdev(values) if len(values) > 1 else None, len(values))
 
 
 Column = Mapping[str, Summary]
@@ -95,10 +80,8 @@ def lead(column: Column, losses: Iterable[str], over: Iterable[str]) -> Lead | N
     if not (ours and others):
         return None
     best, second = (max(names, key=lambda loss: column[loss].mean) for names in (ours, others))
-    (a, b), interval = (column[best], column[second]), None
-    if a.std is not None and a.n is not None and b.std is not None and b.n is not None:
-        interval = welch(a.mean, a.std, a.n, b.mean, b.std, b.n).interval()
-    return Lead(best, second, a.mean - b.mean, interval)
+    gap = compare(column[best], column[second])
+    return Lead(best, second, gap.difference, gap.interval)
 
 
 def over_others(columns: Columns, losses: Sequence[str] = JAL) -> dict[str, Lead]:

@@ -1,4 +1,4 @@
-"""Reported and measured side by side: cells, and their verdicts as a frame and in words."""
+"""Summary and measured side by side: cells, and their verdicts as a frame and in words."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from typing import Any
 import pandas as pd
 
 from jal.analysis.frames import typed
+from jal.analysis.paper import cell, reported
 from jal.analysis.records import GridRecords
-from jal.analysis.reported import Reported, cell, reported
+from jal.analysis.stats import TESTED, Power, Summary, compare, power
 from jal.analysis.tables import Value, last_accuracy
-from jal.analysis.verdict import TESTED, Power, compare, power
 from jal.errors import InputError
 from jal.experiments.grids import Grid
 from jal.experiments.record import Record
 
-Lookup = Callable[[str, str], Reported | None]
+Lookup = Callable[[str, str], Summary | None]
 """What is reported, by the labels of row and column."""
 
 
@@ -46,7 +46,7 @@ class Cell:
 
     row: str
     column: str
-    reported: Reported | None
+    reported: Summary | None
     measured: tuple[float, ...] = ()
     condition: str = ""
     precision: str = ""
@@ -87,7 +87,7 @@ def in_paper(grid: Grid, root: str | Path | None = None) -> Lookup:
         the checkout, if not the one found upwards.
     """
 
-    def lookup(row: str, column: str) -> Reported | None:
+    def lookup(row: str, column: str) -> Summary | None:
         if grid.table is None or (row, column) not in grid.cells:
             return None
         place = _place(grid, row, column)
@@ -144,7 +144,7 @@ def comparison(cells: Iterable[Cell]) -> pd.DataFrame:
     Returns
     -------
     a frame with the columns row, column, condition, reported_mean, reported_std, reported_n, mean, std, n,
-    difference, low, high, margin, verdict (`jal.analysis.verdict.Verdict`) and precision (of our runs, where it is
+    difference, low, high, verdict (`jal.analysis.stats.Comparison`) and precision (of our runs, where it is
     not their recipe's own; the verdict is as any other); in points of accuracy, missing where there is no such number.
 
     Raises
@@ -157,11 +157,11 @@ def comparison(cells: Iterable[Cell]) -> pd.DataFrame:
         if (one.row, one.column) in seen:
             raise InputError(f"two cells are labelled {one.row}, {one.column}: give each its own labels")
         seen.add((one.row, one.column))
-        paper = one.reported
-        mean, std, n = (paper.mean, paper.std, paper.n) if paper else (None, None, None)
-        found = compare(mean, std, n, one.measured)
+        paper, ours = one.reported, Summary.of(one.measured) if one.measured else None
+        found = compare(ours, paper)
         labels = one.row, one.column, one.condition
-        measured = found.mean, found.std, found.n
+        mean, std, n = (paper.mean, paper.std, paper.n) if paper else (None, None, None)
+        measured = (ours.mean, ours.std, ours.n) if ours else (None, None, 0)
         rows.append(
             (
                 *labels,
@@ -172,8 +172,7 @@ def comparison(cells: Iterable[Cell]) -> pd.DataFrame:
                 found.difference,
                 found.low,
                 found.high,
-                found.margin,
-                found.word,
+                found.verdict,
                 one.precision,
             )
         )
@@ -184,7 +183,7 @@ def comparison(cells: Iterable[Cell]) -> pd.DataFrame:
         reported_n="Int64",
         **dict.fromkeys(("mean", "std"), float),
         n=int,
-        **dict.fromkeys(("difference", "low", "high", "margin"), float),
+        **dict.fromkeys(("difference", "low", "high"), float),
         **dict.fromkeys(("verdict", "precision"), str),
     )
 

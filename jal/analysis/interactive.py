@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jal.analysis.noise_text import number as rounded_up
-from jal.analysis.wording import percent
+from jal.analysis.text import percent
 from jal.errors import InputError
 from jal.noise import pair, symmetric
 from jal.theory import minimum_a, risk_minimiser

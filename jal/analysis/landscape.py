@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from jal.analysis.figures import INK, PALETTE
-from jal.analysis.reported import read_file, reported
-from jal.analysis.wording import listed, number, percent
+from jal.analysis.paper import read_file, reported
+from jal.analysis.text import listed, number, percent
 from jal.errors import InputError, unknown
 
 SOURCES = {

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from jal.analysis.figures import DASHES, FAINT, INK, PALETTE
-from jal.analysis.wording import percent
+from jal.analysis.text import percent
 from jal.errors import InputError
 
 Floats = NDArray[np.float64]

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from jal.analysis.noise_reports import ANNOTATORS, DATASETS, FOLDER, Kept, Reports
-from jal.analysis.wording import code, percent, plain
+from jal.analysis.text import code, percent, plain
 from jal.errors import InputError
 from jal.experiments.noises import NoiseSpec
 from jal.experiments.provenance import commit_in_words

@@ -15,7 +15,7 @@ from jal.analysis.cell_runs import accuracy
 from jal.analysis.records import GridRecords, mean_std
 from jal.analysis.rendering import HALF, HALF_NOTE, grid_html, to_csv, to_html, to_latex
 from jal.analysis.tables import Value, last_accuracy
-from jal.analysis.wording import listed, plain, plus_minus
+from jal.analysis.text import listed, plain, plus_minus
 from jal.checkout import find_root
 from jal.experiments.grids import Grid
 from jal.experiments.pace import duration

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from jal.analysis.figures import line
-from jal.analysis.wording import number
+from jal.analysis.text import number
 from jal.errors import InputError
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
+from jal.analysis.stats import compare
 from jal.analysis.tables import Value, last_accuracy
-from jal.analysis.verdict import welch
-from jal.analysis.wording import listed
+from jal.analysis.text import listed
 from jal.experiments.grids import Cell, Grid
 from jal.experiments.record import Record
 from jal.experiments.shelf import half_in_words
@@ -121,8 +121,5 @@ def mean_std(values: Sequence[float]) -> tuple[float, float]:
 
 def difference(values: Sequence[float], others: Sequence[float]) -> tuple[float, float, float]:
     """The difference of two means and Welch's 95 % interval; NaN where there are too few values for them."""
-    (mean, std), (mean_2, std_2) = mean_std(values), mean_std(others)
-    if min(len(values), len(others)) < 2:
-        return mean - mean_2, math.nan, math.nan
-    found = welch(mean, std, len(values), mean_2, std_2, len(others))
-    return found.value, *found.interval()
+    found = compare(values, others)
+    return found.difference, found.low, found.high

@@ -20,8 +20,8 @@ from matplotlib.patches import Rectangle
 from jal.analysis.cell_runs import HINT, CellRuns
 from jal.analysis.figures import INK
 from jal.analysis.records import GridRecords
-from jal.analysis.verdict import Word
-from jal.analysis.wording import plus_minus, signed, with_interval
+from jal.analysis.stats import Word
+from jal.analysis.text import plus_minus, signed, with_interval
 from jal.errors import unknown
 
 SIDES = ("reported", "measured")

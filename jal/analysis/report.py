@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from jal.analysis.page import Block
 from jal.analysis.records import read
 from jal.analysis.rendering import draw_cells
-from jal.analysis.wording import listed
+from jal.analysis.text import listed
 from jal.experiments import grids
 from jal.experiments.shelf import counts, half_in_words
 from jal.experiments.store import Store

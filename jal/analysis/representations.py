@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from jal.analysis.figures import INK, PALETTE
 from jal.analysis.frames import typed
 from jal.analysis.records import GridRecords, mean_std, precisions
-from jal.analysis.wording import listed, number, plus_minus
+from jal.analysis.text import listed, number, plus_minus
 from jal.errors import InputError
 from jal.experiments import artifacts, grids
 from jal.experiments.grids import Cell, Grid

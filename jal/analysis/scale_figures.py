@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from jal.analysis.claims import Summary
 from jal.analysis.figures import DASHES, FAINT, INK, LINES, QUANTITIES, curve, line
 from jal.analysis.panels import legend
 from jal.analysis.records import GridRecords
+from jal.analysis.stats import Summary
 from jal.errors import unknown
 from jal.experiments.record import Record
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from jal.analysis.figures import DASHES, FAINT, INK, PALETTE
 from jal.analysis.noise_reports import Kept
-from jal.analysis.reported import Reported, reported
-from jal.analysis.wording import listed, percent, plus_minus
+from jal.analysis.paper import reported
+from jal.analysis.stats import Summary
+from jal.analysis.text import listed, percent, plus_minus
 from jal.datasets import known
 from jal.datasets.large.known import CLOTHES, PUBLISHED, SYNSETS
 from jal.errors import InputError
@@ -265,7 +266,7 @@ def trainings() -> pd.DataFrame:
     return table.astype("Int64")
 
 
-def in_words(runs: Sequence[RunSpec], of_paper: Reported | None, noise: Kept | None) -> str:
+def in_words(runs: Sequence[RunSpec], of_paper: Summary | None, noise: Kept | None) -> str:
     """What one cell of a table is: a Markdown list that says all that its trainings are.
 
     Parameters

@@ -12,9 +12,9 @@ import pandas as pd
 from scipy import special
 
 from jal.analysis.claims import JAL, Columns, over_others
-from jal.analysis.reported import reported
-from jal.analysis.verdict import LEVEL
-from jal.analysis.wording import listed, percent, signed
+from jal.analysis.paper import reported
+from jal.analysis.stats import LEVEL
+from jal.analysis.text import listed, percent, signed
 from jal.errors import InputError
 
 TWO_SIDED = float(special.ndtri(1 - LEVEL / 2))

@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 import pandas as pd
 
 from jal.analysis.groups import cells, noise_title
-from jal.analysis.wording import gap
+from jal.analysis.text import gap
 from jal.experiments.record import Record
 
 Value = Callable[[Record], float]

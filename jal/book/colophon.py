@@ -13,7 +13,7 @@ from urllib.parse import quote
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
-from jal.analysis.wording import code, plain
+from jal.analysis.text import code, plain
 from jal.experiments.provenance import UNKNOWN, commit_in_words
 
 KEY = "jal"

@@ -11,7 +11,7 @@ from jal.analysis import audit
 from jal.analysis.benchmark_text import secondary
 from jal.analysis.figures import style
 from jal.analysis.noise_reports import read_all
-from jal.analysis.reported import reported
+from jal.analysis.paper import reported
 from jal.checkout import find_root
 
 

@@ -8,12 +8,11 @@ from matplotlib.colors import to_rgba
 
 from jal.analysis.benchmark_figures import accuracy_by_rate, dots, leads, people_beside_symmetric
 from jal.analysis.benchmark_text import by_true_rate, columns_of
-from jal.analysis.claims import Summary
 from jal.analysis.comparison import Cell, cells_of, comparison
 from jal.analysis.figures import style
 from jal.analysis.noise_reports import DATASETS, read_all
 from jal.analysis.records import read
-from jal.analysis.reported import Reported
+from jal.analysis.stats import Summary
 from jal.errors import InputError
 from jal.experiments.grids import get
 
@@ -57,8 +56,8 @@ def test_a_panel_a_kind_of_noise_and_clean_labels_at_rate_zero(table3):
 def test_only_losses_with_a_number_have_a_line():
     frame = comparison(
         [
-            Cell("CE", "symmetric 0.2", Reported(70.0, 1.0, 3), (71.0, 73.0)),
-            Cell("GCE", "symmetric 0.2", Reported(80.0, 1.0, 3)),
+            Cell("CE", "symmetric 0.2", Summary(70.0, 1.0, 3), (71.0, 73.0)),
+            Cell("GCE", "symmetric 0.2", Summary(80.0, 1.0, 3)),
         ]
     )
     figure = accuracy_by_rate(frame, ["GCE", "CE"], side="measured")
@@ -66,9 +65,9 @@ def test_only_losses_with_a_number_have_a_line():
     (line,) = (container.lines[0] for container in figure.axes[0].containers)
     assert (list(line.get_xdata()), list(line.get_ydata())) == ([0.2], [72.0])
     with pytest.raises(InputError, match="no measured accuracy at any noise rate"):
-        accuracy_by_rate(comparison([Cell("CE", "symmetric 0.2", Reported(70.0, 1.0, 3))]), side="measured")
+        accuracy_by_rate(comparison([Cell("CE", "symmetric 0.2", Summary(70.0, 1.0, 3))]), side="measured")
     with pytest.raises(InputError, match="at any noise rate"):
-        accuracy_by_rate(comparison([Cell("CE", "WebVision", Reported(70.0, None, None))]))
+        accuracy_by_rate(comparison([Cell("CE", "WebVision", Summary(70.0, None, None))]))
 
 
 COLUMNS = {

@@ -4,10 +4,11 @@ import pandas as pd
 import pytest
 
 from jal.analysis import benchmark_text as text
-from jal.analysis.claims import CLAIMS, Summary, claims
+from jal.analysis.claims import CLAIMS, claims
 from jal.analysis.comparison import Cell, comparison
 from jal.analysis.noise_reports import DATASETS, read_all
-from jal.analysis.reported import Reported, reported
+from jal.analysis.paper import reported
+from jal.analysis.stats import Summary
 from jal.analysis.studies import cell_curves
 from jal.errors import InputError
 from jal.experiments.grids import get
@@ -26,8 +27,8 @@ def reports():
 def test_either_side_of_a_comparison_by_column():
     frame = comparison(
         [
-            Cell("CE", "clean", Reported(90.5, 0.2, 3), (91.0, 92.0)),
-            Cell("LT-APL", "clean", Reported(89.0, 0.1, None)),
+            Cell("CE", "clean", Summary(90.5, 0.2, 3), (91.0, 92.0)),
+            Cell("LT-APL", "clean", Summary(89.0, 0.1, None)),
             Cell("CE", "symmetric 0.2", None),
         ]
     )

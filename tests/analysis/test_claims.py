@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from jal.analysis.claims import CLAIMS, Claim, Gain, Lead, Summary, TopTwo, claims, judge, lead, top_two
+from jal.analysis.claims import CLAIMS, Claim, Gain, Lead, TopTwo, claims, judge, lead, top_two
 from jal.analysis.comparison import Cell, cells_of
+from jal.analysis.paper import reported
 from jal.analysis.records import read
-from jal.analysis.reported import reported
-from jal.analysis.verdict import welch
+from jal.analysis.stats import Summary, compare
 from jal.errors import InputError
 from jal.experiments.grids import get as grid_named
 
@@ -29,7 +29,7 @@ def test_a_lead_is_the_difference_of_the_bests_with_welchs_interval():
     found = lead(table, ("a", "z"), ("b", "c"))
     assert (found.loss, found.over) == ("a", "c")
     assert found.points == pytest.approx(3.15)
-    assert found.interval == welch(65.43, 0.99, 3, 62.28, 1.10, 3).interval()
+    assert found.interval == compare(Summary(65.43, 0.99, 3), Summary(62.28, 1.10, 3)).interval
     assert str(found).startswith("a over c by +3.15 [+0.7")
     assert lead(table, ("z",), ("b",)) is None and lead(table, ("a",), ()) is None
     alone = lead({"a": Summary(2.0, None, None), "b": Summary(1.0, None, None)}, "a", "b")

@@ -15,10 +15,9 @@ from jal.analysis.comparison import (
     expected,
     in_paper,
 )
-from jal.analysis.records import read
-from jal.analysis.reported import Reported
-from jal.analysis.reported import reported as paper_table
-from jal.analysis.verdict import Power, compare, power
+from jal.analysis.paper import reported as paper_table
+from jal.analysis.records import mean_std, read
+from jal.analysis.stats import Power, Summary, compare, power
 from jal.errors import InputError
 from jal.experiments import Store
 from jal.experiments.grids import Grid, names
@@ -53,10 +52,10 @@ def test_cells_hold_what_is_reported_and_each_run_that_a_store_has(grid, make, t
     second.put(make("CE", (1.0, 2.0, 83.0), seed=125))
     second.put(make("CE", (1.0, 2.0, 10.0), seed=126))  # not one of the grid's seeds
     second.put(make("CE", (1.0, 2.0, 10.0), seed=124, noise_seed=1))  # not one of its runs
-    paper = {("CE", "symmetric 0.4"): Reported(81.0, 0.5, 3)}
+    paper = {("CE", "symmetric 0.4"): Summary(81.0, 0.5, 3)}
     cells = cells_of(read(grid, [first, second]), lambda row, column: paper.get((row, column)))
     assert cells == [
-        Cell("CE", "symmetric 0.4", Reported(81.0, 0.5, 3), (80.0, 83.0), "digits symmetric 0.4"),
+        Cell("CE", "symmetric 0.4", Summary(81.0, 0.5, 3), (80.0, 83.0), "digits symmetric 0.4"),
         Cell("JAL-CE", "clean", None, (), "digits clean"),
         Cell("JAL-CE", "symmetric 0.4", None, (), "digits symmetric 0.4"),
     ]
@@ -131,12 +130,12 @@ def test_every_cell_of_the_papers_tables_has_its_place_in_a_grid():
 
 
 CELLS = [
-    Cell("CE", "clean", Reported(90.0, 0.1, 3), (90.1, 90.0, 90.2), "d clean"),
-    Cell("CE", "symmetric 0.4", Reported(60.0, 0.1, 3), (62.1, 62.0, 62.2), "d symmetric 0.4"),
-    Cell("JAL-CE", "clean", Reported(91.0, None, None), (91.5,), "d clean"),
-    Cell("JAL-CE", "symmetric 0.4", Reported(88.0, 1.0, 3), (89.0, 86.0), "d symmetric 0.4"),
+    Cell("CE", "clean", Summary(90.0, 0.1, 3), (90.1, 90.0, 90.2), "d clean"),
+    Cell("CE", "symmetric 0.4", Summary(60.0, 0.1, 3), (62.1, 62.0, 62.2), "d symmetric 0.4"),
+    Cell("JAL-CE", "clean", Summary(91.0, None, None), (91.5,), "d clean"),
+    Cell("JAL-CE", "symmetric 0.4", Summary(88.0, 1.0, 3), (89.0, 86.0), "d symmetric 0.4"),
     Cell("GCE", "clean", None, (70.0, 71.0), "d clean"),
-    Cell("GCE", "symmetric 0.4", Reported(88.0, 1.0, 3), (), "d symmetric 0.4"),
+    Cell("GCE", "symmetric 0.4", Summary(88.0, 1.0, 3), (), "d symmetric 0.4"),
 ]
 
 
@@ -146,9 +145,10 @@ def test_a_row_for_each_cell_with_its_verdict():
     assert list(frame["verdict"]) == words
     assert list(frame["n"]) == [3, 3, 1, 2, 2, 0]
     first, paper = frame.iloc[1], CELLS[1].reported
-    found = compare(paper.mean, paper.std, paper.n, CELLS[1].measured)
-    for name in ("mean", "std", "difference", "low", "high", "margin"):
+    found = compare(CELLS[1].measured, paper)
+    for name in ("difference", "low", "high"):
         assert first[name] == getattr(found, name)
+    assert (first["mean"], first["std"]) == mean_std(CELLS[1].measured)
     assert (first["reported_mean"], first["reported_std"], first["reported_n"]) == (60.0, 0.1, 3)
     assert first["condition"] == "d symmetric 0.4"
     assert math.isnan(frame.loc[2, "reported_std"]) and frame.loc[2, "reported_n"] is pd.NA

@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 
 from jal.analysis import landscape as module
 from jal.analysis.landscape import EPOCHS, KINDS, SOURCES, landscape, with_the_paper
-from jal.analysis.reported import cell
+from jal.analysis.paper import cell
 from jal.errors import InputError
 
 KEYS = ["method", "dataset", "noise", "variant", "rate", "network", "epoch", "source", "where"]

@@ -9,7 +9,7 @@ import pytest
 from jal import datasets
 from jal.analysis import noise_text as text
 from jal.analysis.noise_reports import DATASETS, document, kept, read_all, read_annotators
-from jal.analysis.wording import percent
+from jal.analysis.text import percent
 from jal.errors import InputError
 from jal.experiments import resolve
 from jal.noise import flip_map

@@ -9,7 +9,7 @@ from jal.analysis import page
 from jal.analysis.cell_runs import HINT, CellRuns, drawing
 from jal.analysis.comparison import Cell, comparison
 from jal.analysis.records import GridRecords, read
-from jal.analysis.reported import Reported
+from jal.analysis.stats import Summary
 from jal.analysis.tables import last
 from jal.experiments.grids import get
 from tests.analysis.dressed import dressed
@@ -25,7 +25,7 @@ def found():
 @pytest.fixture(scope="module")
 def frame(found):
     return comparison(
-        Cell(row, column, Reported(70.0, 1.0, 3), tuple(found.values(row, column)))
+        Cell(row, column, Summary(70.0, 1.0, 3), tuple(found.values(row, column)))
         for row, column in found.cells
     )
 
@@ -69,7 +69,7 @@ def test_without_runs_the_table_is_as_it_was(found, frame):
     plain = page.table(frame, "Table 3: ours")
     assert "<button" not in plain.html and HINT not in plain.html
     assert plain.latex == page.table(frame, "Table 3: ours", found).latex
-    nothing = comparison(Cell(row, column, Reported(70.0, 1.0, 3)) for row, column in found.cells)
+    nothing = comparison(Cell(row, column, Summary(70.0, 1.0, 3)) for row, column in found.cells)
     assert "<button" not in page.table(nothing, "Table 3: ours", found).html
 
 

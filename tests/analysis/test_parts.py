@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from jal.analysis import parts
-from jal.analysis.claims import Summary
-from jal.analysis.reported import reported
+from jal.analysis.paper import reported
+from jal.analysis.stats import Summary, compare
 from jal.analysis.tables import last
-from jal.analysis.verdict import welch
 from jal.errors import InputError
 from jal.experiments.grids import get
 from jal.losses import build
@@ -206,7 +205,7 @@ def side(**means):
 def test_gaps_have_welchs_interval_where_there_is_one():
     sides = {"ours": side(a=(80.0, 1.0), b=(75.0, 2.0)), "alone": side(a=1.0, b=3.0), "none": side(a=1.0)}
     frame = parts.gaps(sides, [("a", "b")])
-    low, high = welch(80.0, 1.0, 3, 75.0, 2.0, 3).interval()
+    low, high = compare(Summary(80.0, 1.0, 3), Summary(75.0, 2.0, 3)).interval
     assert list(frame.columns) == ["here", "there"]
     assert frame.loc[("a over b", "ours"), "here"] == f"+5.0 [+{low:.1f}, +{high:.1f}]"
     assert frame.loc[("a over b", "alone"), "there"] == "−2.0"

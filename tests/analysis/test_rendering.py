@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgb
 
 from jal.analysis.comparison import Cell, comparison
 from jal.analysis.rendering import MARKS, heat_map, to_csv, to_html, to_latex
-from jal.analysis.reported import Reported
+from jal.analysis.stats import Summary
 from jal.errors import InputError
 
 COLUMNS = ("clean", "symmetric 0.4", "symmetric 0.8", "human worst")
@@ -22,15 +22,15 @@ COLUMNS = ("clean", "symmetric 0.4", "symmetric 0.8", "human worst")
 def frame():
     return comparison(
         [
-            Cell("CE & co", "clean", Reported(90.0, 0.1, 3), (90.1, 90.0, 90.2)),
-            Cell("CE & co", "symmetric 0.4", Reported(60.0, 0.1, 3), (70.1, 70.0, 70.2)),
-            Cell("CE & co", "symmetric 0.8", Reported(20.0, 1.0, 3), (19.0, 21.0)),
-            Cell("CE & co", "human worst", Reported(61.0, 0.5, 3), ()),
-            Cell("MAE (α = 1)", "clean", Reported(91.0, None, None), (91.5,)),
-            Cell("MAE (α = 1)", "symmetric 0.4", Reported(60.0, 0.2, 3), (50.0,)),
+            Cell("CE & co", "clean", Summary(90.0, 0.1, 3), (90.1, 90.0, 90.2)),
+            Cell("CE & co", "symmetric 0.4", Summary(60.0, 0.1, 3), (70.1, 70.0, 70.2)),
+            Cell("CE & co", "symmetric 0.8", Summary(20.0, 1.0, 3), (19.0, 21.0)),
+            Cell("CE & co", "human worst", Summary(61.0, 0.5, 3), ()),
+            Cell("MAE (α = 1)", "clean", Summary(91.0, None, None), (91.5,)),
+            Cell("MAE (α = 1)", "symmetric 0.4", Summary(60.0, 0.2, 3), (50.0,)),
             Cell("MAE (α = 1)", "human worst", None, (55.0, 56.0)),
-            Cell("JAL<CE>", "clean", Reported(89.0, 0.1, None), (88.0, 89.0)),
-            Cell("JAL<CE>", "symmetric 0.4", Reported(59.0, 0.2, 3), (60.0, 60.2)),
+            Cell("JAL<CE>", "clean", Summary(89.0, 0.1, None), (88.0, 89.0)),
+            Cell("JAL<CE>", "symmetric 0.4", Summary(59.0, 0.2, 3), (60.0, 60.2)),
         ]
     )
 
@@ -152,9 +152,9 @@ def test_html_brings_no_colour_of_its_own(frame):
 
 def test_half_precision_is_marked_and_explained_once():
     cells = [
-        Cell("CE", "clean", Reported(90.0, 0.1, 3), (90.1, 90.0, 90.2), precision="bfloat16"),
-        Cell("CE", "human worst", Reported(60.0, 0.1, 3), (60.0, 60.1)),
-        Cell("GCE", "clean", Reported(60.0, 0.1, 3), (60.0,), precision="bfloat16"),
+        Cell("CE", "clean", Summary(90.0, 0.1, 3), (90.1, 90.0, 90.2), precision="bfloat16"),
+        Cell("CE", "human worst", Summary(60.0, 0.1, 3), (60.0, 60.1)),
+        Cell("GCE", "clean", Summary(60.0, 0.1, 3), (60.0,), precision="bfloat16"),
     ]
     frame = comparison(cells)
     assert [row["precision"] for row in csv.DictReader(io.StringIO(to_csv(frame)))] == [
@@ -220,7 +220,7 @@ def luminance(colour):
 
 
 def test_numbers_can_be_read_on_every_colour():
-    cells = [Cell(f"{d:.1f}", "c", Reported(50.0, 0.1, 3), (50.0 + d,)) for d in np.arange(-6, 6.1, 0.2)]
+    cells = [Cell(f"{d:.1f}", "c", Summary(50.0, 0.1, 3), (50.0 + d,)) for d in np.arange(-6, 6.1, 0.2)]
     figure = heat_map(comparison(cells))
     drawn = squares(figure)
     for text in figure.axes[0].texts:

@@ -11,8 +11,8 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 
 from jal.analysis import scale_figures as figures
-from jal.analysis.claims import Summary
 from jal.analysis.figures import LINES
+from jal.analysis.stats import Summary
 from jal.errors import InputError
 from jal.experiments.grids import get
 from tests.analysis.filled import filled

@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 
 from jal.analysis import setup
 from jal.analysis.noise_reports import read_all
-from jal.analysis.reported import cell, reported
+from jal.analysis.paper import cell, reported
 from jal.errors import InputError
 from jal.experiments import resolve
 from jal.training.recipe import RECIPES

@@ -7,10 +7,10 @@ import pytest
 
 from jal.analysis import single_runs
 from jal.analysis.benchmark_text import columns_of
-from jal.analysis.claims import Summary
 from jal.analysis.comparison import cells_of, comparison
+from jal.analysis.paper import reported
 from jal.analysis.records import read
-from jal.analysis.reported import reported
+from jal.analysis.stats import Summary
 from jal.errors import InputError
 from jal.experiments.grids import get
 

@@ -17,7 +17,7 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 from jal.analysis import page
 from jal.analysis.comparison import Cell, comparison
 from jal.analysis.interactive import simplex_slider, threshold_slider
-from jal.analysis.reported import Reported
+from jal.analysis.stats import Summary
 from jal.book import build_book
 from tests.analysis.dressed import dressed
 
@@ -89,7 +89,7 @@ def trial(book, trials, served):
     """A page of the book's own, but for what it holds: each kind of moving figure, and a table of 14 x 9 x 3 runs."""
     found = dressed(missing=[MISSING])
     cells = [
-        Cell(row, column, Reported(70.0, 1.0, 3), tuple(found.values(row, column)))
+        Cell(row, column, Summary(70.0, 1.0, 3), tuple(found.values(row, column)))
         for row, column in found.cells
     ]
     blocks = [

@@ -9,7 +9,7 @@ import pandas as pd
 from jal.analysis.frames import typed
 from jal.analysis.records import GridRecords, difference
 from jal.analysis.tables import gap_table
-from jal.analysis.wording import gap, listed
+from jal.analysis.text import gap, listed
 from jal.errors import InputError
 from jal.experiments.grids import Grid
 from jal.experiments.spec import RunSpec

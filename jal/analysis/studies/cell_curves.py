@@ -11,7 +11,7 @@ import pandas as pd
 
 from jal.analysis.frames import typed
 from jal.analysis.records import GridRecords, mean_std
-from jal.analysis.wording import plus_minus
+from jal.analysis.text import plus_minus
 from jal.errors import unknown
 from jal.experiments.record import Record
 

@@ -23,7 +23,7 @@ from jal.analysis.groups import cells, noise_title
 from jal.analysis.panels import legend, panels
 from jal.analysis.records import GridRecords, mean_std
 from jal.analysis.studies.cell_curves import best_epoch, ends, shown
-from jal.analysis.wording import listed, number, plus_minus, signed
+from jal.analysis.text import listed, number, plus_minus, signed
 from jal.errors import InputError
 from jal.experiments.record import Record
 

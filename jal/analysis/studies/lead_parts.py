@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -13,11 +12,11 @@ from matplotlib.lines import Line2D
 from jal.analysis.figures import INK, PALETTE
 from jal.analysis.frames import typed
 from jal.analysis.panels import panels
-from jal.analysis.records import GridRecords, mean_std
+from jal.analysis.records import GridRecords
+from jal.analysis.stats import contrast
 from jal.analysis.studies.drawing import not_run
 from jal.analysis.studies.regulariser import Row, layout, loss_of
-from jal.analysis.verdict import Difference
-from jal.analysis.wording import gap, listed
+from jal.analysis.text import gap, listed
 from jal.errors import InputError
 
 PARTS = {
@@ -73,21 +72,8 @@ def parts(
                 (weight, records.values(found.rows[key], column) if key in found.rows else [])
                 for key, weight in weights[part].items()
             ]
-            rows.append((column, part, *_contrast(terms), min(len(values) for _, values in terms)))
+            rows.append((column, part, *contrast(terms), min(len(values) for _, values in terms)))
     return typed(rows, column=str, part=str, difference=float, low=float, high=float, n=int)
-
-
-def _contrast(terms: Sequence[tuple[float, Sequence[float]]]) -> tuple[float, float, float]:
-    """A weighted sum of means, and its 95 % interval; missing as far as there are too few runs."""
-    value = sum(weight * mean_std(values)[0] for weight, values in terms)
-    fewest = min(len(values) for _, values in terms)
-    if fewest < 2:
-        return value, math.nan, math.nan
-    errors = [(weight * mean_std(values)[1]) ** 2 / len(values) for weight, values in terms]
-    total = sum(errors)
-    below = sum(error**2 / (len(values) - 1) for error, (_, values) in zip(errors, terms, strict=True))
-    freedom = total**2 / below if below else float(sum(len(values) - 1 for _, values in terms))
-    return value, *Difference(value, math.sqrt(total), freedom).interval()
 
 
 def in_words(frame: pd.DataFrame) -> str:

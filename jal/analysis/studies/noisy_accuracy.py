@@ -19,7 +19,7 @@ from jal.analysis.frames import typed
 from jal.analysis.panels import panels
 from jal.analysis.records import GridRecords
 from jal.analysis.studies.selection import VALIDATION, least_squares
-from jal.analysis.wording import number
+from jal.analysis.text import number
 from jal.datasets.known import find
 from jal.errors import InputError
 from jal.experiments.labels import transition

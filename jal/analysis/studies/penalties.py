@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from jal.analysis.wording import percent
+from jal.analysis.text import percent
 from jal.datasets.known import find
 from jal.experiments.spec import RunSpec
 

@@ -14,12 +14,13 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from scipy.stats import kendalltau, rankdata
 
-from jal.analysis.claims import Summary, top_two
+from jal.analysis.claims import top_two
 from jal.analysis.figures import line
 from jal.analysis.frames import typed
 from jal.analysis.records import GridRecords, difference, mean_std
+from jal.analysis.stats import Summary
 from jal.analysis.studies.drawing import not_run
-from jal.analysis.wording import listed, percent, plus_minus
+from jal.analysis.text import listed, percent, plus_minus
 from jal.errors import InputError, unknown
 
 RECIPE = "the recipe"

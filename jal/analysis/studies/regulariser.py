@@ -21,11 +21,12 @@ from jal.analysis.comparison import Lookup
 from jal.analysis.figures import PALETTE
 from jal.analysis.frames import typed
 from jal.analysis.panels import ACROSS, panels
+from jal.analysis.paper import cell
 from jal.analysis.records import GridRecords, difference, mean_std
-from jal.analysis.reported import Reported, cell
+from jal.analysis.stats import Summary
 from jal.analysis.studies.drawing import not_run, widen
 from jal.analysis.tables import gap_table
-from jal.analysis.wording import gap, listed, percent
+from jal.analysis.text import gap, listed, percent
 from jal.errors import InputError, unknown
 from jal.experiments.grids import Grid
 from jal.experiments.spec import resolve
@@ -281,7 +282,7 @@ def as_reported(grid: Grid, root: str | Path | None = None) -> Lookup:
         the checkout, if not the one found upwards.
     """
 
-    def lookup(row: str, column: str) -> Reported | None:
+    def lookup(row: str, column: str) -> Summary | None:
         words = grid.cells[row, column]
         own = {name: value for name, value in words.items() if name not in ("l1", "l2")}
         if resolve(**words) != resolve(**own):

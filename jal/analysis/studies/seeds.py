@@ -12,8 +12,8 @@ from scipy.optimize import brentq
 
 from jal.analysis.claims import Column
 from jal.analysis.figures import DASHES, INK, PALETTE
-from jal.analysis.verdict import power, welch
-from jal.analysis.wording import listed, percent
+from jal.analysis.stats import compare, power
+from jal.analysis.text import listed, percent
 from jal.errors import InputError
 
 CHANCE = 0.8
@@ -82,11 +82,9 @@ def neighbours(columns: Iterable[Column]) -> tuple[int, int]:
     for column in columns:
         ranked = sorted(column.values(), key=lambda one: -one.mean)
         for one, other in pairwise(ranked):
-            if one.std is None or one.n is None or other.std is None or other.n is None:
-                continue
-            low, _ = welch(one.mean, one.std, one.n, other.mean, other.std, other.n).interval()
-            pairs += 1
-            apart += low > 0
+            gap = compare(one, other)
+            pairs += gap.interval is not None
+            apart += gap.sign > 0
     return apart, pairs
 
 

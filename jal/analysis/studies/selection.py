@@ -22,7 +22,7 @@ from jal.analysis.panels import legend, panels
 from jal.analysis.records import GridRecords, mean_std
 from jal.analysis.studies.cell_curves import best_epoch, shown
 from jal.analysis.studies.detection import MARKERS
-from jal.analysis.wording import listed, number, plus_minus, signed
+from jal.analysis.text import listed, number, plus_minus, signed
 from jal.errors import InputError, unknown
 from jal.experiments.record import Record
 

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from jal.analysis.figures import INK, line
-from jal.analysis.wording import listed
+from jal.analysis.text import listed
 from jal.errors import InputError
 from jal.losses import Loss
 

@@ -22,7 +22,7 @@ from jal.analysis.panels import legend
 from jal.analysis.records import GridRecords, difference
 from jal.analysis.studies.drawing import not_run, two_across
 from jal.analysis.tables import lost_after_best
-from jal.analysis.wording import gap, listed, number
+from jal.analysis.text import gap, listed, number
 from jal.errors import InputError, unknown
 from jal.experiments.noises import NoiseSpec
 from jal.experiments.record import Record

@@ -25,9 +25,9 @@ from scipy.stats import chi2, f
 from jal.analysis.figures import INK, PALETTE
 from jal.analysis.frames import typed
 from jal.analysis.records import GridRecords
+from jal.analysis.stats import LEVEL
 from jal.analysis.studies.drawing import not_run, two_across, widen
-from jal.analysis.verdict import LEVEL
-from jal.analysis.wording import listed, percent
+from jal.analysis.text import listed, percent
 from jal.errors import InputError
 
 Floats = NDArray[np.float64]

@@ -5,7 +5,8 @@ import pytest
 from matplotlib import pyplot as plt
 from scipy.stats import ttest_ind
 
-from jal.analysis.claims import Summary, reported_columns
+from jal.analysis.claims import reported_columns
+from jal.analysis.stats import Summary
 from jal.analysis.studies.seeds import chart, in_words, neighbours, smallest, told
 from jal.errors import InputError
 

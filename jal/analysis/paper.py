@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
+from jal.analysis.stats import Summary
 from jal.checkout import find_root
 from jal.errors import InputError, unknown
 
@@ -19,23 +19,6 @@ _TYPES = {"table": "int64", "n": "Int64", "epochs": "Int64"} | dict.fromkeys(
     ("rate", "alpha", "beta", "mean", "std", "value", "accuracy"), "float64"
 )
 _VALUES = ("table", "mean", "std", "n", "label")
-
-
-@dataclass(frozen=True)
-class Reported:
-    """A cell of the paper's Tables 1 to 7: test accuracy after the last epoch, per cent.
-
-    Attributes
-    ----------
-    mean, std
-        over the trials; no std in Table 6.
-    n
-        the number of trials; None where the paper does not say.
-    """
-
-    mean: float
-    std: float | None
-    n: int | None
 
 
 def reported(table: str | int, root: str | Path | None = None) -> pd.DataFrame:
@@ -84,7 +67,7 @@ def cell(
     *,
     root: str | Path | None = None,
     **more: str | float,
-) -> Reported | None:
+) -> Summary | None:
     """A cell of Tables 1 to 7, or None where the table has no such cell or has it empty.
 
     Parameters
@@ -122,7 +105,7 @@ def cell(
         return None
     row = frame.iloc[0]
     std, n = row["std"], row["n"]
-    return Reported(float(row["mean"]), None if pd.isna(std) else float(std), None if pd.isna(n) else int(n))
+    return Summary(float(row["mean"]), None if pd.isna(std) else float(std), None if pd.isna(n) else int(n))
 
 
 def _check(key: str, value: object, column: pd.Series) -> None:

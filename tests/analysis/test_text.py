@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from jal.analysis.wording import code, listed, number, percent, plain, plus_minus, signed, with_interval
+from jal.analysis.text import code, listed, number, percent, plain, plus_minus, signed, with_interval
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from jal.analysis import reported as module
-from jal.analysis.reported import TABLES, Reported, cell, reported
+from jal.analysis import paper as module
+from jal.analysis.paper import TABLES, cell, reported
+from jal.analysis.stats import Summary
 from jal.errors import InputError
 from jal.losses import names
 from jal.losses.catalog import CATALOG, ELSEWHERE
@@ -234,13 +235,13 @@ def test_a_caller_may_change_what_it_got():
 
 
 def test_a_cell():
-    assert cell(3, "cifar10", "symmetric", 0.8, "JAL-CE") == Reported(65.43, 0.99, 3)
-    assert cell(3, "cifar10", "clean", 0, "CE") == Reported(90.50, 0.22, 3)
-    assert cell(3, "cifar10", "symmetric", 0.8, "LT-APL") == Reported(40.87, 1.57, None)
-    assert cell(5, "cifar10", "human", None, "JAL-FL", variant="worst") == Reported(81.25, 0.10, 3)
-    assert cell(6, "webvision", None, None, "JAL-FL", test_set="ilsvrc12") == Reported(66.00, None, None)
-    assert cell(6, "clothing1m", None, None, "CE") == Reported(67.93, None, None)
-    assert cell(7, "cifar10", "symmetric", 0.8, "AGCE+MAE", alpha=10, beta=1) == Reported(23.36, 2.85, 3)
+    assert cell(3, "cifar10", "symmetric", 0.8, "JAL-CE") == Summary(65.43, 0.99, 3)
+    assert cell(3, "cifar10", "clean", 0, "CE") == Summary(90.50, 0.22, 3)
+    assert cell(3, "cifar10", "symmetric", 0.8, "LT-APL") == Summary(40.87, 1.57, None)
+    assert cell(5, "cifar10", "human", None, "JAL-FL", variant="worst") == Summary(81.25, 0.10, 3)
+    assert cell(6, "webvision", None, None, "JAL-FL", test_set="ilsvrc12") == Summary(66.00, None, None)
+    assert cell(6, "clothing1m", None, None, "CE") == Summary(67.93, None, None)
+    assert cell(7, "cifar10", "symmetric", 0.8, "AGCE+MAE", alpha=10, beta=1) == Summary(23.36, 2.85, 3)
 
 
 @pytest.mark.parametrize(
