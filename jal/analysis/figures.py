@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,7 +17,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from jal.analysis.groups import cells, noise_title
-from jal.errors import unknown
+from jal.errors import InputError, unknown
 from jal.experiments.record import Record
 
 INK = "#24292f"
@@ -89,6 +92,8 @@ def style() -> None:
             "image.cmap": "viridis",
         }
     )
+    # seaborn lays its grids out in its own way, and says so each time.
+    warnings.filterwarnings("ignore", "The figure layout has changed to tight")
     with suppress(ImportError):
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
@@ -207,3 +212,203 @@ def labelled_images(
             fontweight="bold" if wrong else "normal",
         )
     return figure
+
+
+def looks(losses: Sequence[str]) -> dict[str, Any]:
+    """What seaborn's line plots take, so that each loss has its own colour and dash in every figure."""
+    lines = {loss: line(loss, order) for order, loss in enumerate(losses)}
+    dashes = {loss: _DASHES.get(look["linestyle"], look["linestyle"]) for loss, look in lines.items()}
+    return {
+        "hue": "loss",
+        "style": "loss",
+        "hue_order": list(losses),
+        "style_order": list(losses),
+        "palette": {loss: look["color"] for loss, look in lines.items()},
+        "dashes": {
+            loss: dash[1] if dash and isinstance(dash[1], tuple) else dash for loss, dash in dashes.items()
+        },
+    }
+
+
+_DASHES: dict[object, Any] = {"-": "", ":": (1, 1.5)}
+"""As seaborn has them."""
+
+
+def epochs(curves: pd.DataFrame, col: str = "column", across: int = 3, **options: Any) -> sns.FacetGrid:
+    """Curves over the epochs: a row of panels for each quantity, a line for each loss.
+
+    With several seeds the line is their mean and the band goes from the least to the greatest.
+
+    Parameters
+    ----------
+    curves
+        of `jal.analysis.frame.curves`.
+    col
+        which of its columns has a panel for each of its values.
+    across
+        panels side by side where there is one quantity alone.
+    options
+        more arguments of `seaborn.relplot`.
+    """
+    losses = list(dict.fromkeys(curves["loss"]))
+    quantities = list(dict.fromkeys(curves["quantity"]))
+    many = {"row": "quantity"} if len(quantities) > 1 else {"col_wrap": min(across, curves[col].nunique())}
+    shown = {"kind": "line", "errorbar": ("pi", 100), "height": 2.5, "aspect": 1.05} | looks(losses) | many
+    grid = sns.relplot(
+        curves,
+        x="epoch",
+        y="value",
+        col=col,
+        facet_kws={"sharey": "row", "margin_titles": True},
+        **shown | options,
+    )
+    grid.set_titles(col_template="{col_name}", row_template="")
+    for axes, quantity in zip(
+        grid.axes[:, 0] if many.get("row") else grid.axes.flat, quantities * 99, strict=False
+    ):
+        axes.set_ylabel(QUANTITIES.get(quantity, quantity))
+    sns.move_legend(grid, "center right", title=None)
+    return grid
+
+
+def by_rate(found: pd.DataFrame, losses: Sequence[str] | None = None, **options: Any) -> sns.FacetGrid:
+    """Accuracy against the nominal noise rate: a panel for each kind of noise, a line and bars for each loss.
+
+    Clean labels are the rate 0 of every panel; a bar is a standard deviation to either side.
+
+    Parameters
+    ----------
+    found
+        a summary by noise, rate and loss: `summary(tidy, ["noise", "rate", "loss"])`.
+    losses
+        which, and in which order; all otherwise.
+    options
+        more arguments of `seaborn.FacetGrid`.
+
+    Raises
+    ------
+    InputError
+        where none of these losses has a number at any rate.
+    """
+    there = found[found["mean"].notna()]
+    shown = [loss for loss in losses or dict.fromkeys(there["loss"]) if loss in set(there["loss"])]
+    kinds = [kind for kind in dict.fromkeys(there["noise"]) if kind != "clean"]
+    if not (shown and kinds):
+        raise InputError("no accuracy at any noise rate: take another grid or other losses")
+    clean = there[there["noise"].eq("clean")]
+    panels = pd.concat([clean.assign(noise=kind) for kind in kinds] + [there[there["noise"].isin(kinds)]])
+    look = [line(loss, order) for order, loss in enumerate(shown)]
+    kwargs = {"linestyle": [each["linestyle"] for each in look], "marker": list("osD^v<>pXh*d"[: len(shown)])}
+    palette = {loss: each["color"] for loss, each in zip(shown, look, strict=True)}
+    grid = sns.FacetGrid(
+        panels, col="noise", col_order=kinds, hue="loss", hue_order=shown, hue_kws=kwargs, palette=palette,
+        **{"sharex": False, "height": 3.2, "aspect": 1.1} | options,
+    )  # fmt: skip
+    grid.map_dataframe(_with_bars, markersize=4, capsize=2)
+    grid.set_titles("{col_name}").set_axis_labels("nominal noise rate", "test accuracy [%]").add_legend(
+        title=""
+    )
+    return grid
+
+
+def _with_bars(data: pd.DataFrame, **look: Any) -> None:
+    data = data.sort_values("rate")
+    plt.errorbar(data["rate"], data["mean"], data["std"].fillna(0.0), **look)
+
+
+def intervals(
+    found: pd.DataFrame, y: str, hue: str | None = None, col: str | None = None, **options: Any
+) -> sns.FacetGrid:
+    """Differences with their 95 % intervals about a line at 0; a row for each value of `y`, from above.
+
+    A mark is filled where the interval excludes 0; without an interval it is a diamond.
+
+    Parameters
+    ----------
+    found
+        with the columns difference, low and high, such as `jal.analysis.frame.versus` gives.
+    y, hue, col
+        its columns that make rows, colours side by side in a row, and panels.
+    options
+        more arguments of `seaborn.FacetGrid`.
+    """
+    rows = list(dict.fromkeys(found[y]))
+    names = list(dict.fromkeys(found[hue])) if hue else []
+    height = 1.0 + 0.28 * len(rows) * max(1, 0.6 * len(names))
+    grid = sns.FacetGrid(
+        found, col=col, **{"height": height, "aspect": 4.2 / height, "sharey": True} | options
+    )
+    grid.map_dataframe(_rows_of_intervals, rows=rows, y=y, hue=hue, names=names)
+    for axes in grid.axes.flat:
+        axes.axvline(0, color=INK, linewidth=0.9, zorder=1)
+        axes.set_yticks(range(len(rows)), rows)
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.grid(axis="y", visible=False)
+    grid.set_titles("{col_name}").set_axis_labels("points of test accuracy", "")
+    if names:
+        handles = [Line2D([], [], label=name, color=PALETTE[at], marker="o") for at, name in enumerate(names)]
+        grid.figure.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return grid
+
+
+def _rows_of_intervals(
+    data: pd.DataFrame, rows: Sequence[str], y: str, hue: str | None, names: Sequence[str], **_: Any
+) -> None:
+    for row in data[data["difference"].notna()].to_dict("records"):
+        at = names.index(row[hue]) if hue else 0
+        height = rows.index(row[y]) + 0.22 * (at - (len(names) - 1) / 2 if names else 0)
+        known = row["low"] == row["low"]
+        clear = known and not row["low"] <= 0 <= row["high"]
+        plt.plot([row["low"], row["high"]], [height] * 2, color=PALETTE[at], linewidth=1.6)
+        face = PALETTE[at] if clear else "white"
+        plt.plot(row["difference"], height, "o" if known else "D", color=PALETTE[at], markerfacecolor=face)
+
+
+def dots(found: pd.DataFrame, col: str = "column", **options: Any) -> sns.FacetGrid:
+    """Accuracies as dots, bars of a standard deviation: a panel for each column, a row for each loss, the same order.
+
+    The highest mean over the columns is uppermost, and in each column the two highest are filled.
+
+    Parameters
+    ----------
+    found
+        a summary with the columns loss and `col`.
+    options
+        more arguments of `seaborn.FacetGrid`.
+
+    Raises
+    ------
+    InputError
+        where there is no number.
+    """
+    there = found[found["mean"].notna()]
+    if there.empty:
+        raise InputError("no accuracies to show: none of these columns has one")
+    order = list(there.groupby("loss")["mean"].mean().sort_values().index)
+    there = there.assign(best=there.groupby(col)["mean"].rank(ascending=False, method="min") <= 2)
+    size = {"height": 1.0 + 0.22 * len(order), "aspect": 2.9 / (1.0 + 0.22 * len(order))}
+    grid = sns.FacetGrid(
+        there, col=col, col_wrap=min(3, there[col].nunique()), sharex=False, **size | options
+    )
+    grid.map_dataframe(_dots, order=order)
+    for axes in grid.axes.flat:
+        axes.set_yticks(range(len(order)), order)
+        axes.grid(axis="y", visible=False)
+    grid.set_titles("{col_name}").set_axis_labels("test accuracy [%]", "")
+    return grid
+
+
+def _dots(data: pd.DataFrame, order: Sequence[str], **_: Any) -> None:
+    for row in data.itertuples():
+        colour = LINES.get(str(row.loss), {"color": INK})["color"]
+        reach = None if pd.isna(row.std) else row.std
+        face = colour if row.best else "white"
+        plt.errorbar(
+            row.mean,
+            order.index(row.loss),
+            xerr=reach,
+            fmt="o",
+            capsize=2.5,
+            color=colour,
+            markerfacecolor=face,
+        )

@@ -15,7 +15,7 @@ from jal.analysis.cell_runs import accuracy
 from jal.analysis.records import GridRecords, mean_std
 from jal.analysis.rendering import HALF, HALF_NOTE, grid_html, to_csv, to_html, to_latex
 from jal.analysis.tables import Value, last_accuracy
-from jal.analysis.text import listed, plain, plus_minus
+from jal.analysis.text import UNTRUE, listed, plain, plus_minus
 from jal.checkout import find_root
 from jal.experiments.grids import Grid
 from jal.experiments.pace import duration
@@ -35,6 +35,33 @@ class Block:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         bundle = {"text/html": self.html, "text/latex": self.latex, "text/markdown": self.markdown}
         return {kind: text for kind, text in bundle.items() if text}
+
+
+@dataclass(frozen=True)
+class Untrue:
+    """A sentence of the page that its numbers do not bear out."""
+
+    sentence: str
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        note = f"These runs do not bear out what the text says: {self.sentence}."
+        html = f'<p class="jal-check">{escape(note)}</p>'
+        return {UNTRUE: self.sentence, "text/html": html, "text/markdown": f"**{plain(note)}**"}
+
+
+def check(sentence: str, condition: object) -> Untrue | None:
+    """Guards a sentence that depends on data, as the last line of the cell above it.
+
+    Where it is false a strict build fails, and any other shows the reader a note.
+
+    Parameters
+    ----------
+    sentence
+        what the text says, in a few words, without a full stop.
+    condition
+        whether the numbers say so too.
+    """
+    return None if condition else Untrue(sentence)
 
 
 def table(frame: pd.DataFrame, caption: str, found: GridRecords | None = None) -> Block:

@@ -9,6 +9,9 @@ from typing import Any
 
 from jal.errors import printable
 
+UNTRUE = "application/vnd.jal.check"
+"""The kind of output by which a build finds a sentence that its numbers no longer bear out."""
+
 
 def number(value: float, digits: int = 1) -> str:
     """ "1.2", "−0.4", and 0 without a sign; nothing for a missing value."""

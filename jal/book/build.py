@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
 
 from jal.book import paper
-from jal.book.chapters import execute, page, says
+from jal.book.chapters import execute, page, says, untrue
 from jal.book.failure import BuildFailed
 from jal.book.fingerprint import digest, fingerprint, records
 from jal.book.run import check_jobs, check_profile, tell
@@ -49,7 +49,7 @@ def build_book(
     jobs
         Notebooks at a time; None for one per core.
     strict
-        Whether a warning of Sphinx is an error.
+        Whether a warning of Sphinx is an error, and a sentence that its numbers do not bear out.
     pdf
         Whether to make `_build/latex/jal.pdf` too.
     tell
@@ -67,7 +67,7 @@ def build_book(
         exist, and a PDF where LaTeX is not installed.
     BuildFailed
         if a notebook failed (the executed notebook with its error is kept), the rendering did, or the PDF lacks
-        a figure.
+        a figure; and in a strict build where a page says what its runs do not bear out.
     """
     top = find_root(root)
     pages, names = _contents(top)
@@ -81,6 +81,11 @@ def build_book(
         )
     with _alone(top / "_build", tell):
         executed = execute(names, top, profile=profile, jobs=jobs, tell=tell)
+        for name, sentences in ((name, untrue(path)) for name, path in executed.items()):
+            for sentence in sentences:
+                tell(f"{name}: its runs do not bear out what it says: {sentence}")
+            if sentences and strict:
+                raise BuildFailed(f"{name} says what its runs do not bear out: {sentences[0]}: rewrite it")
         config = yaml.safe_load((top / "_config.yml").read_text())
         config.setdefault("execute", {})["execute_notebooks"] = "off"
         repository = str((config.get("repository") or {}).get("url") or "").rstrip("/")

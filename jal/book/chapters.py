@@ -12,6 +12,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from jal.analysis.text import UNTRUE
 from jal.book import colophon
 from jal.book.failure import BuildFailed
 from jal.book.fingerprint import changed, digest, fingerprint, looked_for
@@ -75,6 +76,14 @@ def execute(
     if failed:
         raise BuildFailed(f"{len(failed)} of {len(runs)} notebooks failed: {'; '.join(failed.values())}")
     return executed
+
+
+def untrue(executed: Path) -> list[str]:
+    """The sentences that a chapter's numbers no longer bear out (`jal.analysis.page.check`)."""
+    outputs = (
+        output for cell in nbformat.read(executed, as_version=4).cells for output in cell.get("outputs", [])
+    )
+    return [output.data[UNTRUE] for output in outputs if UNTRUE in output.get("data", {})]
 
 
 def says(stamp: Path, key: str) -> bool:

@@ -1,12 +1,29 @@
 """Figures: what is drawn is what the Records hold."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
 
-from jal.analysis.figures import FAINT, INK, LINES, PALETTE, labelled_images, line, style, training_curves
+from jal.analysis.figures import (
+    FAINT,
+    INK,
+    LINES,
+    PALETTE,
+    by_rate,
+    dots,
+    epochs,
+    intervals,
+    labelled_images,
+    line,
+    style,
+    training_curves,
+)
+from jal.analysis.frame import curves, frame, summary
 from jal.errors import InputError
+from jal.experiments import grids
+from tests.analysis.filled import filled
 
 
 @pytest.fixture(autouse=True)
@@ -121,3 +138,59 @@ def test_images_stand_under_the_label_they_were_given():
     titles = [ax.get_title() for ax in figure.axes]
     assert titles == ["yes", "yes → no", "yes", ""]
     assert (figure.axes[2].images[0].get_array() == images[2, ..., 0]).all()
+
+
+@pytest.fixture
+def tidy(make):
+    runs = filled(
+        grids.get("table3-cifar10", profile="quick"),
+        lambda row, column, seed: {"test_accuracy": [seed - 60.0] * 80, "memorised": [1.0] * 80},
+    )
+    return frame(runs, lookup=lambda *_: None)
+
+
+def test_curves_have_a_line_a_loss_in_its_own_colour_and_a_panel_a_column(tidy):
+    some = tidy[tidy["loss"].isin(["CE", "JAL-CE"]) & tidy["column"].isin(["symmetric 0.4", "asymmetric 0.4"])]
+    grid = epochs(curves(some, ["test_accuracy", "memorised"]))
+    assert grid.axes.shape == (2, 2)
+    assert [axes.get_ylabel() for axes in grid.axes[:, 0]] == [
+        "test accuracy [%]",
+        "wrong labels reproduced [%]",
+    ]
+    lines = grid.axes[0, 0].lines
+    assert [line.get_color() for line in lines[:2]] == [LINES[loss]["color"] for loss in ("CE", "JAL-CE")]
+    assert set(lines[0].get_ydata()) == {64.0}  # the mean over the seeds
+    assert [axes.get_title("left") for axes in epochs(curves(some)).axes.flat] == [
+        "symmetric 0.4",
+        "symmetric 0.8",
+    ]
+
+
+def test_clean_labels_are_the_rate_0_of_every_kind(tidy):
+    found = summary(tidy, ["noise", "rate", "loss"])
+    grid = by_rate(found, ["JAL-CE", "CE", "no such"])
+    assert [axes.get_title("left") for axes in grid.axes.flat] == ["symmetric", "asymmetric"]
+    for axes in grid.axes.flat:
+        assert all(line.get_xdata()[0] == 0.0 for line in axes.lines[::3])
+    with pytest.raises(InputError, match="no accuracy at any noise rate"):
+        by_rate(found, ["no such"])
+
+
+def test_an_interval_that_excludes_0_fills_its_mark():
+    found = pd.DataFrame(
+        [("a", "x", 1.0, 0.5, 1.5), ("a", "y", 1.0, -0.5, 2.5), ("b", "x", -1.0, np.nan, np.nan)],
+        columns=["row", "over", "difference", "low", "high"],
+    )
+    (axes,) = intervals(found, "row", "over").axes.flat
+    marks = [line for line in axes.lines if line.get_marker() in "oD"]
+    assert [line.get_marker() for line in marks] == ["o", "o", "D"]
+    assert [line.get_markerfacecolor() == line.get_color() for line in marks] == [True, False, False]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
+
+
+def test_dots_fill_the_two_highest_of_each_panel(tidy):
+    some = tidy[tidy["column"].isin(["clean", "symmetric 0.4"])]
+    grid = dots(summary(some, ["column", "loss"]))
+    assert [axes.get_title("left") for axes in grid.axes.flat] == ["clean", "symmetric 0.4"]
+    with pytest.raises(InputError, match="no accuracies"):
+        dots(summary(some, ["column", "loss"]).assign(mean=np.nan))

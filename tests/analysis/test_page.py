@@ -3,6 +3,7 @@
 from dataclasses import replace
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from jal.analysis import page
@@ -11,6 +12,7 @@ from jal.analysis.comparison import Cell, comparison
 from jal.analysis.records import GridRecords, read
 from jal.analysis.stats import Summary
 from jal.analysis.tables import last
+from jal.analysis.text import UNTRUE
 from jal.experiments.grids import get
 from tests.analysis.dressed import dressed
 
@@ -239,3 +241,10 @@ def test_a_cell_without_runs_has_no_button(found):
     assert CellRuns(found, "").button(*MISSING, "a & b") == "a &amp; b"
     nothing = page.grid_block(GridRecords(found.grid, found.seeds, {}), "Ours").html
     assert "<button" not in nothing and HINT not in nothing and "jal-moving" not in nothing
+
+
+def test_a_check_shows_nothing_until_it_is_false():
+    assert page.check("it is so", 1 > 0) is None
+    bundle = page.check("<JAL> leads", np.bool_(False))._repr_mimebundle_()
+    assert bundle[UNTRUE] == "<JAL> leads"
+    assert "&lt;JAL&gt; leads" in bundle["text/html"] and "<JAL>" not in bundle["text/html"]
