@@ -150,7 +150,9 @@ def tidy(make):
 
 
 def test_curves_have_a_line_a_loss_in_its_own_colour_and_a_panel_a_column(tidy):
-    some = tidy[tidy["loss"].isin(["CE", "JAL-CE"]) & tidy["column"].isin(["symmetric 0.4", "asymmetric 0.4"])]
+    some = tidy[
+        tidy["loss"].isin(["CE", "JAL-CE"]) & tidy["column"].isin(["symmetric 0.4", "asymmetric 0.4"])
+    ]
     grid = epochs(curves(some, ["test_accuracy", "memorised"]))
     assert grid.axes.shape == (2, 2)
     assert [axes.get_ylabel() for axes in grid.axes[:, 0]] == [
@@ -162,7 +164,7 @@ def test_curves_have_a_line_a_loss_in_its_own_colour_and_a_panel_a_column(tidy):
     assert set(lines[0].get_ydata()) == {64.0}  # the mean over the seeds
     assert [axes.get_title("left") for axes in epochs(curves(some)).axes.flat] == [
         "symmetric 0.4",
-        "symmetric 0.8",
+        "asymmetric 0.4",
     ]
 
 
