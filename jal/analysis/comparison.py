@@ -14,10 +14,10 @@ from typing import Any
 import pandas as pd
 
 from jal.analysis.frames import typed
+from jal.analysis.old_tables import Value, last_accuracy
 from jal.analysis.paper import cell, reported
 from jal.analysis.records import GridRecords
 from jal.analysis.stats import TESTED, Power, Summary, compare, power
-from jal.analysis.tables import Value, last_accuracy
 from jal.errors import InputError
 from jal.experiments.grids import Grid
 from jal.experiments.record import Record

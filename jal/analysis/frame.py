@@ -149,13 +149,12 @@ def chapter(
         raise unknown("profile", profile, grids.PROFILES)
     chosen = tuple(seeds) or None
     has = [each for each in grids.PROFILES if name in grids.names(each)]
-    own = profile if profile in has else has[0]
-    live = grids.get(name, settings, own, precision)
-    complete(live, own, seeds=chosen, jobs=jobs, root=root)
-    shown = [each for each in reversed(has) if each != "quick" or own == "quick"]
+    own = profile if profile in has else next((each for each in has if each != "full"), None)
+    if own is not None:
+        complete(grids.get(name, settings, own, precision), own, seeds=chosen, jobs=jobs, root=root)
     frames = []
-    for each in shown:
-        grid = live if each == own else grids.get(name, settings, each)
+    for each in (each for each in reversed(has) if each != "quick" or own == "quick"):
+        grid = grids.get(name, settings, each, precision if each == own else None)
         some = chosen if each == own and chosen else SEEDS.get(each)
         at = shown_precision if each == "full" else "any"
         frames.append(frame(read(grid, stores(root), some, at), profile=each))

@@ -11,10 +11,12 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from jal.analysis import tables
 from jal.analysis.cell_runs import accuracy
+from jal.analysis.frame import wide
+from jal.analysis.old_tables import Value, last_accuracy
 from jal.analysis.records import GridRecords, mean_std
 from jal.analysis.rendering import HALF, HALF_NOTE, grid_html, to_csv, to_html, to_latex
-from jal.analysis.tables import Value, last_accuracy
 from jal.analysis.text import UNTRUE, listed, plain, plus_minus
 from jal.checkout import find_root
 from jal.experiments.grids import Grid
@@ -88,6 +90,93 @@ def _reported_alone(frame: pd.DataFrame, caption: str) -> str:
     shown = frame.assign(text=texts).pivot(index="row", columns="column", values="text").fillna("")
     shown = shown.loc[list(dict.fromkeys(frame["row"])), list(dict.fromkeys(frame["column"]))]
     return grid_html(shown, f"{caption}. As reported; none of these cells has been run by us yet.")
+
+
+def comparison(tidy: pd.DataFrame, caption: str) -> Block:
+    """A grid's cells as a table, reported and measured; or what is reported alone where nothing was run.
+
+    Each measured cell opens its runs and their curves.
+
+    Parameters
+    ----------
+    tidy
+        of `jal.analysis.frame`; of several profiles the full recipe's rows.
+    """
+    cells = tables.against_paper(tidy[tidy["profile"].eq("full")] if tidy["profile"].nunique() > 1 else tidy)
+    latex = tables.comparison_latex(cells, caption)
+    if cells["n"].any():
+        return Block(tables.comparison_html(cells, caption, tables.runs_of(tidy)), latex=latex)
+    reported = cells.rename(
+        columns={"mean": "ours", "reported_mean": "mean", "std": "_", "reported_std": "std"}
+    )
+    texts = wide(reported, "row", "column", 2).rename_axis(index=None)
+    note = f"{caption}. As reported; none of these cells has been run by us yet."
+    return Block(tables.grid_html(texts, note, {}), latex=latex)
+
+
+def runs_table(
+    tidy: pd.DataFrame, caption: str = "", name: str | None = None, metric: str = "accuracy", digits: int = 1
+) -> Block:
+    """Our runs of a grid, "mean ± std" in each cell, which opens its runs and their curves.
+
+    Parameters
+    ----------
+    tidy
+        of `jal.analysis.frame`, of one profile.
+    name
+        what the rows are, at the head of their column.
+    metric
+        of the frame's.
+    """
+    texts = tables.grid_texts(tidy, digits, metric).rename_axis(name)
+    return Block(tables.grid_html(texts, caption, tables.runs_of(tidy)), _markdown(texts, caption))
+
+
+def provenance(tidy: pd.DataFrame, root: str | Path | None = None) -> Block:
+    """The line under a figure or a table: the grids, their runs, what made them, and a link to the numbers.
+
+    Parameters
+    ----------
+    tidy
+        the rows of a `jal.analysis.frame` that are shown.
+    root
+        the checkout, if not the one found upwards.
+    """
+    ours = tidy[tidy["source"].eq("ours") & tidy["metric"].eq("accuracy")]
+    lines = [_provenance(some, str(profile), root) for profile, some in ours.groupby("profile", sort=False)]
+    return Block("\n".join(line.html for line in lines), "\n\n".join(line.markdown for line in lines))
+
+
+def _provenance(runs: pd.DataFrame, profile: str, root: str | Path | None) -> Block:
+    names = list(runs["grid"].drop_duplicates())
+    found = list({record.id: record for record in runs["record"].dropna()}.values())
+    several = "s" if len(names) > 1 else ""
+    half = half_in_words(sum(record.spec.in_half for record in found), len(found))
+    what = (
+        f"Grid{several} {listed(names)}, profile {profile}: {len(found)} of {runs['id'].nunique()} runs{half}"
+    )
+    if not found:
+        command = f"jal sweep {names[0]}" + ("" if profile == "full" else f" --profile {profile}")
+        precision = runs["precision"].iloc[0]
+        command += "" if precision == "float32" else f" --precision {precision}"
+        text = f"{what}. To make {'those of the first' if several else 'them'}: "
+        return Block(
+            f'<p class="jal-origin">{text}<code>{command}</code></p>', f"*{text.strip()}* `{command}`"
+        )
+    environments = [record.environment for record in found]
+    about = pd.DataFrame(environments, [record.id for record in found])[
+        ["device", "processor", "commit", "dirty"]
+    ]
+    about["seconds"] = [record.timing["seconds"] for record in found]
+    shown = runs[["grid", "row", "column", "seed", "value", "id", "precision"]].rename(
+        columns={"value": "accuracy"}
+    )
+    file = f"{names[0]}{'-and-more' * bool(several)}-{profile}.csv"
+    csv = download(shown[runs["record"].notna()].join(about, on="id"), file, "the runs as CSV")
+    places = [_folder(dataset, root) for dataset in sorted({record.spec.dataset for record in found})]
+    text = ". ".join([what, *_made_by(found)])
+    html = f'<p class="jal-origin">{escape(text)}. Data: {csv}; Records in {listed(places)}.</p>'
+    return Block(html, f"*{plain(text)}.*")
 
 
 def grid_table(

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from jal.analysis import page
 from jal.analysis.claims import Column, lead
 from jal.analysis.comparison import in_paper
+from jal.analysis.old_tables import Value, last, last_accuracy
 from jal.analysis.records import GridRecords, read
 from jal.analysis.stats import Summary
 from jal.analysis.studies.cell_curves import curves
-from jal.analysis.tables import Value, last, last_accuracy
 from jal.analysis.text import listed, number, signed, with_interval
 from jal.errors import InputError, unknown
 from jal.experiments import complete, grids, stores

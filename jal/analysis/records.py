@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
+from jal.analysis.old_tables import Value, last_accuracy
 from jal.analysis.stats import compare
-from jal.analysis.tables import Value, last_accuracy
 from jal.analysis.text import listed
 from jal.experiments.grids import Cell, Grid
 from jal.experiments.record import Record

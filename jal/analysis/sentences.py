@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 from jal.analysis.groups import cells, noise_title
-from jal.analysis.tables import Value, last, lost_after_best
+from jal.analysis.old_tables import Value, last, lost_after_best
 from jal.experiments.record import Record
 
 

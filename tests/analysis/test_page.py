@@ -9,9 +9,9 @@ import pytest
 from jal.analysis import page
 from jal.analysis.cell_runs import HINT, CellRuns, drawing
 from jal.analysis.comparison import Cell, comparison
+from jal.analysis.old_tables import last
 from jal.analysis.records import GridRecords, read
 from jal.analysis.stats import Summary
-from jal.analysis.tables import last
 from jal.analysis.text import UNTRUE
 from jal.experiments.grids import get
 from tests.analysis.dressed import dressed

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from jal.analysis import parts
+from jal.analysis.old_tables import last
 from jal.analysis.paper import reported
 from jal.analysis.stats import Summary, compare
-from jal.analysis.tables import last
 from jal.errors import InputError
 from jal.experiments.grids import get
 from jal.losses import build

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from jal.analysis.tables import accuracy_table
+from jal.analysis.old_tables import accuracy_table
 from jal.experiments import Store, resolve
 from jal.experiments.record import read, sealed
 

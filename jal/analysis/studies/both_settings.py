@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from jal.analysis.frames import typed
+from jal.analysis.old_tables import gap_table
 from jal.analysis.records import GridRecords, difference
-from jal.analysis.tables import gap_table
 from jal.analysis.text import gap, listed
 from jal.errors import InputError
 from jal.experiments.grids import Grid

@@ -18,10 +18,10 @@ from matplotlib.ticker import NullLocator
 
 from jal.analysis.figures import INK, line
 from jal.analysis.frames import typed
+from jal.analysis.old_tables import lost_after_best
 from jal.analysis.panels import legend
 from jal.analysis.records import GridRecords, difference
 from jal.analysis.studies.drawing import not_run, two_across
-from jal.analysis.tables import lost_after_best
 from jal.analysis.text import gap, listed, number
 from jal.errors import InputError, unknown
 from jal.experiments.noises import NoiseSpec

@@ -5,8 +5,8 @@ from statistics import stdev
 
 import pytest
 
+from jal.analysis.old_tables import accuracy_table, last, lost_after_best, summary
 from jal.analysis.sentences import memorisation
-from jal.analysis.tables import accuracy_table, last, lost_after_best, summary
 
 
 @pytest.fixture
