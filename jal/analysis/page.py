@@ -106,9 +106,7 @@ def comparison(tidy: pd.DataFrame, caption: str) -> Block:
     latex = tables.comparison_latex(cells, caption)
     if cells["n"].any():
         return Block(tables.comparison_html(cells, caption, tables.runs_of(tidy)), latex=latex)
-    reported = cells.rename(
-        columns={"mean": "ours", "reported_mean": "mean", "std": "_", "reported_std": "std"}
-    )
+    reported = cells[["row", "column"]].assign(mean=cells["reported_mean"], std=cells["reported_std"])
     texts = wide(reported, "row", "column", 2).rename_axis(index=None)
     note = f"{caption}. As reported; none of these cells has been run by us yet."
     return Block(tables.grid_html(texts, note, {}), latex=latex)

@@ -242,9 +242,10 @@ class _Panels:
         heads = ("seed", "accuracy [%]", "device, precision", "commit")
         head = "".join(f'<th scope="col">{each}</th>' for each in heads)
         title = escape(f"{row}, {column}")
+        curves = drawing([record for record, _ in runs])
         self.html.append(
             f'<div popover class="jal-runs" id="{name}" role="dialog" aria-label="{title}"><p>{title}</p>'
-            f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>{drawing([record for record, _ in runs])}</div>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>{curves}</div>"
         )
         return f'<button type="button" class="jal-cell" popovertarget="{name}">{escape(text)}</button>'
 
