@@ -7,6 +7,8 @@ released code does from the catalogue and the recipes. The page says what is cla
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +19,11 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from jal.analysis.claims import JAL
-from jal.analysis.comparison import accuracies
 from jal.analysis.figures import FAINT, INK, PALETTE
 from jal.analysis.noise_reports import Reports
-from jal.analysis.paper import reported
+from jal.analysis.paper import accuracies, reported
 from jal.analysis.setup import DATASETS, power_of_ten
-from jal.analysis.single_runs import steps
-from jal.analysis.text import listed, percent, signed
+from jal.analysis.text import listed, percent
 from jal.datasets.large.known import PUBLISHED
 from jal.losses import build
 from jal.theory import is_asymmetric
@@ -364,18 +364,14 @@ def said_of_fixed(reports: Reports) -> str:
     return "\n".join(lines)
 
 
-def said_of_leads(frame: pd.DataFrame) -> str:
-    """`jal.analysis.benchmark_text.secondary` in a sentence: where JAL leads, by how much, and where it does not."""
-    ahead, behind = frame[frame["lead"] > 0], frame[frame["lead"] <= 0]
-    text = f"Of {len(frame)} values {len(ahead)} are above every other loss of Table 3"
-    if len(ahead):
-        best = ahead.loc[ahead["lead"].idxmax()]
-        text += f", the farthest {best['loss']} under {best['condition']} "
-        text += f"({signed(best['lead'], 2)} over {best['best other']})"
-    if len(behind):
-        worst = behind.loc[behind["lead"].idxmin()]
-        text += (
-            f"; {len(behind)} {'is' if len(behind) == 1 else 'are'} not: under {worst['condition']} JAL has "
-            f"{worst['mean']:.2f}, {worst['best other']} {worst['its mean']:.2f}"
-        )
-    return text + "."
+def steps(accuracies: Collection[float], images: int, runs: int = 3) -> tuple[int, float]:
+    """How many accuracies are those of whole test images, and how likely all would be, were they means of `runs`."""
+    single, among = _reachable(images, 1), _reachable(images, runs)
+    whole = sum(round(100 * value) in single for value in accuracies)
+    return whole, (len(single) / len(among)) ** len(accuracies)
+
+
+@cache
+def _reachable(images: int, runs: int) -> frozenset[int]:
+    """The accuracies that the mean of some runs can have, in hundredths of a point, as two decimals show them."""
+    return frozenset(np.rint(10_000 * np.arange(runs * images + 1) / (runs * images)).astype(int).tolist())

@@ -8,22 +8,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from jal.analysis.frames import typed
 from jal.analysis.old_tables import Value, last_accuracy
-from jal.analysis.paper import cell, reported
+from jal.analysis.paper import Lookup, condition, in_paper, place
 from jal.analysis.records import GridRecords
 from jal.analysis.stats import TESTED, Power, Summary, compare, power
 from jal.errors import InputError
-from jal.experiments.grids import Grid
 from jal.experiments.record import Record
-
-Lookup = Callable[[str, str], Summary | None]
-"""What is reported, by the labels of row and column."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +62,7 @@ def cells_of(found: GridRecords, lookup: Lookup | None = None, value: Value | No
     for (row, column), runs in found.cells.items():
         values = map(value or _accuracy_on(grid.test_sets.get(column)), runs.values())
         measured = tuple(accuracy for accuracy in values if accuracy is not None)
-        words = _place(grid, row, column)
+        words = place(grid, row, column)
         precision = "bfloat16" if measured and found.in_half(row, column) else ""
         cells.append(Cell(row, column, lookup(row, column), measured, condition(*words.values()), precision))
     return cells
@@ -76,66 +70,6 @@ def cells_of(found: GridRecords, lookup: Lookup | None = None, value: Value | No
 
 def _accuracy_on(test_set: str | None) -> Callable[[Record], float | None]:
     return last_accuracy if test_set is None else lambda record: record.accuracies.get(test_set)
-
-
-def in_paper(grid: Grid, root: str | Path | None = None) -> Lookup:
-    """What the table of the paper that `grid` is reports; nothing, if it is none.
-
-    Parameters
-    ----------
-    root
-        the checkout, if not the one found upwards.
-    """
-
-    def lookup(row: str, column: str) -> Summary | None:
-        if grid.table is None or (row, column) not in grid.cells:
-            return None
-        place = _place(grid, row, column)
-        more: dict[str, Any] = {}
-        if grid.table == 5:
-            more = {"variant": place["variant"]}
-        elif grid.table == 6:
-            more = {"test_set": place["test_set"] or place["dataset"]}
-        elif grid.table == 7:
-            weights = grid.cells[row, column].get("loss_parameters", {})
-            more = {name: weights.get(name) for name in ("alpha", "beta")}
-        loss = grid.cells[row, column]["loss"]
-        return cell(grid.table, place["dataset"], place["noise"], place["rate"], loss, root=root, **more)
-
-    return lookup
-
-
-def _place(grid: Grid, row: str, column: str) -> dict[str, Any]:
-    words = grid.cells[row, column]
-    return {
-        "dataset": words["dataset"],
-        "test_set": grid.test_sets.get(column),
-        **{key: words.get(key) for key in ("noise", "variant", "rate")},
-    }
-
-
-def condition(
-    dataset: str,
-    test_set: str | None = None,
-    noise: str | None = None,
-    variant: str | None = None,
-    rate: float | None = None,
-) -> str:
-    """What a cell is about, but for the loss: e.g. "cifar10 symmetric 0.8", "webvision ilsvrc12"."""
-    other = None if test_set == dataset else test_set
-    words = (dataset, other, noise, variant, None if rate is None else f"{rate:g}")
-    return " ".join(word for word in words if word)
-
-
-def accuracies(table: str | int, root: str | Path | None = None) -> pd.DataFrame:
-    """A table of the paper that has accuracies, with `condition`: what each cell is about, but for the loss."""
-    frame = reported(table, root)
-    keys = [key for key in ("test_set", "noise", "variant", "rate") if key in frame]
-    places = frame[keys].astype(object).where(frame[keys].notna(), None).to_dict("records")
-    frame["condition"] = [
-        condition(dataset, **place) for dataset, place in zip(frame["dataset"], places, strict=True)
-    ]
-    return frame
 
 
 def comparison(cells: Iterable[Cell]) -> pd.DataFrame:

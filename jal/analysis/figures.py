@@ -387,9 +387,8 @@ def dots(found: pd.DataFrame, col: str = "column", **options: Any) -> sns.FacetG
     order = list(there.groupby("loss")["mean"].mean().sort_values().index)
     there = there.assign(best=there.groupby(col)["mean"].rank(ascending=False, method="min") <= 2)
     size = {"height": 1.0 + 0.22 * len(order), "aspect": 2.9 / (1.0 + 0.22 * len(order))}
-    grid = sns.FacetGrid(
-        there, col=col, col_wrap=min(3, there[col].nunique()), sharex=False, **size | options
-    )
+    wrap = {"col_wrap": min(3, there[col].nunique()), "sharex": False}
+    grid = sns.FacetGrid(there, col=col, **wrap | size | options)
     grid.map_dataframe(_dots, order=order)
     for axes in grid.axes.flat:
         axes.set_yticks(range(len(order)), order)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jal.analysis.comparison import Lookup, in_paper
+from jal.analysis.paper import Lookup, in_paper
 from jal.analysis.records import GridRecords, read
 from jal.analysis.stats import Summary, compare
 from jal.analysis.text import plus_minus, with_interval
@@ -59,7 +59,10 @@ def frame(
     """
     rows = [row for found in grids_of_records for row in _rows(found, profile, lookup)]
     specs = [row.pop("spec") for row in rows]
-    recipes = pd.DataFrame([asdict(spec.recipe) for spec in specs]).drop(columns="precision", errors="ignore")
+    recipes = pd.DataFrame([asdict(spec.recipe) for spec in specs]).drop(
+        columns=["precision", "mean", "std"],
+        errors="ignore",  # of the pixels
+    )
     varying = recipes.loc[:, recipes.astype(str).nunique() > 1] if len(recipes) else recipes
     names = [*COLUMNS]
     at = names.index("metric")
@@ -109,6 +112,22 @@ def _metrics(record: Record, test_set: str | None) -> Iterator[tuple[str, float]
     yield "best_epoch", 1.0 + curve.index(max(curve))
     for name in record.curves:
         yield name, record.curves[name][-1]
+
+
+def recorded(
+    *names: str, profile: str = "full", precision: str = "any", root: str | Path | None = None
+) -> pd.DataFrame:
+    """What the stores have of some grids, with their own seeds; nothing is run.
+
+    Parameters
+    ----------
+    precision
+        as `jal.analysis.records.read` takes it.
+    root
+        the checkout, if not the one found upwards.
+    """
+    found = [read(grids.get(name, profile=profile), stores(root), precision=precision) for name in names]
+    return frame(*found, profile=profile)
 
 
 def chapter(

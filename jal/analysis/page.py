@@ -130,6 +130,29 @@ def runs_table(
     return Block(tables.grid_html(texts, caption, tables.runs_of(tidy)), _markdown(texts, caption))
 
 
+def claims_table(judged: pd.DataFrame) -> Block:
+    """The paper's claims, each with its test, and how it ends on the reported and on the measured numbers.
+
+    Parameters
+    ----------
+    judged
+        of `jal.analysis.claims.claims`.
+    """
+    heads = ("claim", "test", "as reported", "as measured")
+    lines = ['<table class="dataframe jal-claims">', "<thead><tr>"]
+    lines += [f'<th scope="col">{head}</th>' for head in heads]
+    lines += ["</tr></thead>", "<tbody>"]
+    for row in judged.to_dict("records"):
+        ends = [
+            f"<td><strong>{escape(row[side])}</strong><div>{escape(row[f'{side} detail'])}</div></td>"
+            for side in ("reported", "measured")
+        ]
+        quote = f'<th scope="row">{escape(row["claim"])}<div>{escape(row["where"])}</div></th>'
+        lines.append(f"<tr>{quote}<td>{escape(row['test'])}</td>{''.join(ends)}</tr>")
+    texts = [f"- {row.claim}: {row.reported}; {row.measured}" for row in judged.itertuples()]
+    return Block("\n".join([*lines, "</tbody>", "</table>"]), "\n".join(texts))
+
+
 def provenance(tidy: pd.DataFrame, root: str | Path | None = None) -> Block:
     """The line under a figure or a table: the grids, their runs, what made them, and a link to the numbers.
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from jal.analysis.stats import Summary
 from jal.checkout import find_root
 from jal.errors import InputError, unknown
+from jal.experiments.grids import Grid
 
 TABLES = (*(f"table{number}" for number in range(1, 9)), "secondary")
 """The paper's tables, and what a secondary source gives of the cells that Table 3 lacks here."""
@@ -134,3 +137,89 @@ def _read(file: Path) -> pd.DataFrame:
         raise InputError(
             f"cannot read the reported numbers from {file} ({reason}): restore it with git checkout"
         ) from None
+
+
+Lookup = Callable[[str, str], Summary | None]
+"""What is reported, by the labels of row and column."""
+
+
+def in_paper(grid: Grid, root: str | Path | None = None) -> Lookup:
+    """What the table of the paper that `grid` is reports; nothing, if it is none.
+
+    Parameters
+    ----------
+    root
+        the checkout, if not the one found upwards.
+    """
+
+    def lookup(row: str, column: str) -> Summary | None:
+        if grid.table is None or (row, column) not in grid.cells:
+            return None
+        where = place(grid, row, column)
+        more: dict[str, Any] = {}
+        if grid.table == 5:
+            more = {"variant": where["variant"]}
+        elif grid.table == 6:
+            more = {"test_set": where["test_set"] or where["dataset"]}
+        elif grid.table == 7:
+            weights = grid.cells[row, column].get("loss_parameters", {})
+            more = {name: weights.get(name) for name in ("alpha", "beta")}
+        loss = grid.cells[row, column]["loss"]
+        return cell(grid.table, where["dataset"], where["noise"], where["rate"], loss, root=root, **more)
+
+    return lookup
+
+
+def place(grid: Grid, row: str, column: str) -> dict[str, Any]:
+    """What a cell is about, but for the loss."""
+    words = grid.cells[row, column]
+    return {
+        "dataset": words["dataset"],
+        "test_set": grid.test_sets.get(column),
+        **{key: words.get(key) for key in ("noise", "variant", "rate")},
+    }
+
+
+def condition(
+    dataset: str,
+    test_set: str | None = None,
+    noise: str | None = None,
+    variant: str | None = None,
+    rate: float | None = None,
+) -> str:
+    """What a cell is about, but for the loss: e.g. "cifar10 symmetric 0.8", "webvision ilsvrc12"."""
+    other = None if test_set == dataset else test_set
+    words = (dataset, other, noise, variant, None if rate is None else f"{rate:g}")
+    return " ".join(word for word in words if word)
+
+
+def accuracies(table: str | int, root: str | Path | None = None) -> pd.DataFrame:
+    """A table of the paper that has accuracies, with `condition`: what each cell is about, but for the loss."""
+    frame = reported(table, root)
+    keys = [key for key in ("test_set", "noise", "variant", "rate") if key in frame]
+    places = frame[keys].astype(object).where(frame[keys].notna(), None).to_dict("records")
+    frame["condition"] = [
+        condition(dataset, **place) for dataset, place in zip(frame["dataset"], places, strict=True)
+    ]
+    return frame
+
+
+def secondary(root: str | Path | None = None) -> pd.DataFrame:
+    """JAL's accuracies on CIFAR-100 that only a secondary source has, beside the best other loss of Table 3.
+
+    They are means without a deviation, second hand and not checked.
+
+    Returns
+    -------
+    a frame with the columns noise, rate, loss (missing where the source does not name the row), mean, best other loss,
+    its mean, and lead: by how many points JAL is above it.
+    """
+    source = reported("secondary", root)[["noise", "rate", "loss", "mean"]]
+    table = reported(3, root)
+    others = table[
+        table["dataset"].eq("cifar100") & ~table["loss"].str.startswith("JAL") & table["mean"].notna()
+    ]
+    best = others.loc[others.groupby(["noise", "rate"])["mean"].idxmax(), ["noise", "rate", "loss", "mean"]]
+    best = best.rename(columns={"loss": "best other loss", "mean": "its mean"})
+    found = source.merge(best, on=["noise", "rate"])
+    return found.assign(lead=found["mean"] - found["its mean"])

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from jal.analysis import page
 from jal.analysis.claims import Column, lead
-from jal.analysis.comparison import in_paper
 from jal.analysis.old_tables import Value, last, last_accuracy
+from jal.analysis.paper import in_paper
 from jal.analysis.records import GridRecords, read
 from jal.analysis.stats import Summary
 from jal.analysis.studies.cell_curves import curves

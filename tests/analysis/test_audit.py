@@ -8,7 +8,6 @@ import pytest
 from matplotlib import pyplot as plt
 
 from jal.analysis import audit
-from jal.analysis.benchmark_text import secondary
 from jal.analysis.figures import style
 from jal.analysis.noise_reports import read_all
 from jal.analysis.paper import reported
@@ -89,20 +88,6 @@ def test_accuracies_of_single_runs_are_told_from_means(changed):
     other = audit.single_runs(changed(6, thirds))
     assert other["fit"].tolist() == [0, 0, 9]
     assert "probability" not in audit.said_of_single_runs(other)
-
-
-def test_the_secondary_source_stands_beside_the_best_rival():
-    found = secondary().set_index(["condition", "loss"])
-    row = found.loc[("cifar100 asymmetric 0.4", "JAL-CE")]
-    assert (row["best other"], row["its mean"]) == ("ANL-FL", 46.20)
-    assert row["lead"] == pytest.approx(56.17 - 46.20)
-    assert found.loc[("cifar100 symmetric 0.8", "not said"), "lead"] == pytest.approx(22.80 - 28.81)
-    said = audit.said_of_leads(secondary())
-    assert "8 are above" in said and "JAL-FL under cifar100 asymmetric 0.4 (+10.06 over ANL-FL)" in said
-    assert "1 is not: under cifar100 symmetric 0.8 JAL has 22.80, ANL-FL 28.81." in said
-    ahead = secondary().query("lead > 0")
-    assert audit.said_of_leads(ahead).endswith("over ANL-FL).")
-    assert "2 are not" in audit.said_of_leads(ahead.assign(lead=-1.0).head(2))
 
 
 def test_places_are_those_of_the_columns(changed):

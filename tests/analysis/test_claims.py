@@ -1,15 +1,23 @@
 """The paper's statements on rankings: what its own numbers make of them, and numbers made for the purpose."""
 
-from dataclasses import replace
-
+import pandas as pd
 import pytest
 
-from jal.analysis.claims import CLAIMS, Claim, Gain, Lead, TopTwo, claims, judge, lead, top_two
-from jal.analysis.comparison import Cell, cells_of
-from jal.analysis.paper import reported
-from jal.analysis.records import read
+from jal.analysis.claims import (
+    CLAIMS,
+    Gain,
+    Lead,
+    TopTwo,
+    claims,
+    columns_of,
+    judge,
+    lead,
+    leads,
+    ranks,
+    top_two,
+)
+from jal.analysis.frame import recorded
 from jal.analysis.stats import Summary, compare
-from jal.errors import InputError
 from jal.experiments.grids import get as grid_named
 
 
@@ -38,37 +46,31 @@ def test_a_lead_is_the_difference_of_the_bests_with_welchs_interval():
     assert str(behind) == "a over b by −8.31 [−12.70, −3.91]"
 
 
-def claim(test, conditions=("cifar10 symmetric 0.8",), most=False):
-    return Claim("said", "somewhere", 3, "table3-cifar10", tuple(conditions), test, most)
-
-
-SYMMETRIC = tuple(f"cifar10 symmetric {rate}" for rate in (0.2, 0.4, 0.6, 0.8))
-LOSSES = tuple(reported(3).query("dataset == 'cifar10' and rate == 0.8 and noise == 'symmetric'")["loss"])
-
-
-def cells(means=None, spread=0.1, n=3, conditions=SYMMETRIC, leave_out=()):
-    """Measured: every loss at 50 per cent unless said otherwise."""
-    offsets = (0.0, spread, -spread)[:n]
-    return [
-        Cell(
-            loss,
-            condition,
-            None,
-            tuple((means or {}).get(loss, 50.0) + offset for offset in offsets),
-            condition,
-        )
-        for loss in LOSSES
-        for condition in conditions
-        if loss not in leave_out
-    ]
-
-
-def outcome(claim, measured):
-    (row,) = claims({"table3-cifar10": measured}, [claim]).to_dict("records")
-    return row["measured"], row["measured_detail"]
-
-
+COLUMNS = tuple(f"symmetric {rate}" for rate in (0.2, 0.4, 0.6, 0.8))
+LOSSES = grid_named("table3-cifar10").rows
 BEST = {"JAL-CE": 60.0, "JAL-FL": 59.5, "ANL-CE": 56.0}
+
+
+def measured(means=None, spread=0.1, n=3, columns=COLUMNS, leave_out=()):
+    """A tidy frame: every loss at 50 per cent unless said otherwise; those left out were not run."""
+    return pd.DataFrame(
+        [
+            {
+                "source": "ours",
+                "row": loss,
+                "column": column,
+                "metric": "accuracy",
+                "value": None if loss in leave_out else (means or {}).get(loss, 50.0) + offset,
+            }
+            for column in columns
+            for loss in LOSSES
+            for offset in (0.0, spread, -spread)[:n]
+        ]
+    )
+
+
+def not_run(column):
+    return measured(columns=[column], leave_out=LOSSES)
 
 
 @pytest.mark.parametrize(
@@ -81,36 +83,34 @@ BEST = {"JAL-CE": 60.0, "JAL-FL": 59.5, "ANL-CE": 56.0}
     ],
 )
 def test_top_two_is_told_by_the_means(means, expected):
-    assert outcome(claim(TopTwo(), SYMMETRIC), cells(means))[0] == expected
+    assert judge(TopTwo(), measured(means))[0] == expected
 
 
 def test_in_most_columns_is_more_than_half():
-    good, bad = SYMMETRIC[:3], SYMMETRIC[3:]
-    mixed = cells(BEST, conditions=good) + cells(BEST | {"CE": 70.0, "FL": 70.0}, conditions=bad)
-    assert outcome(claim(TopTwo(), SYMMETRIC, most=True), mixed) == (
-        "holds",
-        "JAL-CE in 3 of 4, JAL-FL in 3 of 4",
-    )
-    assert outcome(claim(TopTwo(), SYMMETRIC), mixed)[0] == "fails"
-    one = outcome(claim(TopTwo(), SYMMETRIC, most=True), cells(leave_out=("JAL-FL",)))
+    bad = {"CE": 70.0, "FL": 70.0}
+    mixed = pd.concat([measured(BEST, columns=COLUMNS[:3]), measured(bad, columns=COLUMNS[3:])])
+    assert judge(TopTwo(), mixed, most=True) == ("holds", "JAL-CE in 3 of 4, JAL-FL in 3 of 4")
+    assert judge(TopTwo(), mixed)[0] == "fails"
+    one = judge(TopTwo(), measured(leave_out=("JAL-FL",)), most=True)
     assert one[1] == "JAL-CE in 4 of 4, JAL-FL has no number"
-    half = cells(BEST, conditions=good[:2]) + cells({"CE": 70.0, "FL": 70.0}, conditions=SYMMETRIC[2:])
-    assert outcome(claim(TopTwo(), SYMMETRIC, most=True), half)[0] == "fails"
+    half = pd.concat([measured(BEST, columns=COLUMNS[:2]), measured(bad, columns=COLUMNS[2:])])
+    assert judge(TopTwo(), half, most=True)[0] == "fails"
 
 
 def test_a_rival_that_was_not_run_can_push_out_but_not_in():
     few = ("GCE", "SCE")
-    assert outcome(claim(TopTwo(), SYMMETRIC), cells(BEST, leave_out=few))[0] == "partly run"
-    assert outcome(claim(TopTwo(), SYMMETRIC), cells({"CE": 70.0, "FL": 70.0}, leave_out=few))[0] == "fails"
-    assert outcome(claim(Gain(2.5)), cells(BEST, leave_out=few))[0] == "partly run"
-    assert outcome(claim(Gain(2.5)), cells({"JAL-CE": 51.0}, leave_out=few))[0] == "fails"
+    assert judge(TopTwo(), measured(BEST, leave_out=few))[0] == "partly run"
+    assert judge(TopTwo(), measured({"CE": 70.0, "FL": 70.0}, leave_out=few))[0] == "fails"
+    assert judge(Gain(2.5), measured(BEST, leave_out=few))[0] == "partly run"
+    assert judge(Gain(2.5), measured({"JAL-CE": 51.0}, leave_out=few))[0] == "fails"
 
 
 def test_a_column_that_was_not_run_leaves_all_of_them_open():
-    assert outcome(claim(TopTwo(), SYMMETRIC), cells(BEST, conditions=SYMMETRIC[:3]))[0] == "partly run"
-    assert outcome(claim(TopTwo(), SYMMETRIC, most=True), cells(BEST, conditions=SYMMETRIC[:3]))[0] == "holds"
-    assert outcome(claim(TopTwo(), SYMMETRIC), []) == ("not run", "")
-    assert outcome(claim(TopTwo(), SYMMETRIC), cells(leave_out=("JAL-CE", "JAL-FL"))) == ("not run", "")
+    some = pd.concat([measured(BEST, columns=COLUMNS[:3]), not_run(COLUMNS[3])])
+    assert judge(TopTwo(), some)[0] == "partly run"
+    assert judge(TopTwo(), some, most=True)[0] == "holds"
+    assert judge(TopTwo(), not_run(COLUMNS[0])) == ("not run", "")
+    assert judge(TopTwo(), measured(leave_out=("JAL-CE", "JAL-FL"))) == ("not run", "")
 
 
 @pytest.mark.parametrize(
@@ -118,74 +118,68 @@ def test_a_column_that_was_not_run_leaves_all_of_them_open():
     [
         (2.5, BEST, 0.1, 3, "holds"),
         (2.5, {"JAL-FL": 51.0}, 0.1, 3, "fails"),
-        (2.5, BEST, 5.0, 3, "inconclusive"),
-        (2.5, {"JAL-CE": 52.4}, 0.2, 3, "inconclusive"),
-        (2.5, BEST, 0.1, 1, "inconclusive"),
-        (0.0, {"JAL-CE": 50.1}, 0.1, 3, "inconclusive"),
+        (2.5, BEST, 5.0, 3, "undecided"),
+        (2.5, {"JAL-CE": 52.4}, 0.2, 3, "undecided"),
+        (2.5, BEST, 0.1, 1, "undecided"),
+        (0.0, {"JAL-CE": 50.1}, 0.1, 3, "undecided"),
         (0.0, {"CE": 60.0}, 0.1, 3, "fails"),
     ],
 )
 def test_a_gain_must_be_as_large_as_claimed_and_beyond_chance(least, means, spread, n, expected):
-    assert outcome(claim(Gain(least)), cells(means, spread, n))[0] == expected
+    assert judge(Gain(least), measured(means, spread, n, COLUMNS[3:]))[0] == expected
 
 
 def test_a_gain_over_named_losses_looks_at_no_other():
-    over = Gain(2.5, over=("NCE+AUL", "NCE+AGCE"))
-    assert outcome(claim(over), cells(BEST | {"CE": 90.0}, leave_out=("GCE",)))[0] == "holds"
-    assert outcome(claim(Gain(2.5)), cells(BEST | {"CE": 90.0}))[0] == "fails"
+    over, means = Gain(2.5, over=("NCE+AUL", "NCE+AGCE")), BEST | {"CE": 90.0}
+    assert judge(over, measured(means, leave_out=("GCE",)))[0] == "holds"
+    assert judge(Gain(2.5), measured(means))[0] == "fails"
 
 
 def test_many_leads_are_counted():
-    assert outcome(claim(Gain(0.0), SYMMETRIC), cells(BEST))[1] == "ahead in 4 of 4, in 4 beyond the interval"
+    assert judge(Gain(0.0), measured(BEST))[1] == "ahead in 4 of 4, in 4 beyond the interval"
 
 
 def test_what_the_papers_own_numbers_say():
-    frame = claims()
+    frame = claims({name: recorded(name) for name in dict.fromkeys(claim.grid for claim in CLAIMS)})
     assert list(zip(frame["where"].str.removeprefix("Section "), frame["reported"], strict=True)) == [
         ("5.1, Table 3, CIFAR-10", "holds"),
         ("5.1, Table 3, CIFAR-100", "not reported"),
         ("5.1, Table 3, CIFAR-10", "holds"),
         ("5.1, Table 3, CIFAR-100", "not reported"),
         ("5.1, Table 3, CIFAR-100", "not reported"),
-        ("5.1, Table 3, CIFAR-10", "inconclusive"),
+        ("5.1, Table 3, CIFAR-10", "undecided"),
         ("5.1, Table 4", "holds"),
         ("5.1, Table 4", "holds"),
         ("5.1, Table 5", "holds"),
-        ("5.2, Table 6", "holds"),
+        ("5.2, Table 6", "undecided"),  # single runs have no interval
     ]
-    assert frame.loc[0, "reported_detail"] == "JAL-CE in 7 of 9, JAL-FL in 6 of 9"
-    assert "JAL-CE over ANL-CE by +3.15" in frame.loc[2, "reported_detail"]
-    assert "no interval" in frame.loc[9, "reported_detail"]
-    assert set(frame["measured"]) == {"not run"}
+    assert frame.loc[0, "reported detail"] == "JAL-CE in 7 of 9, JAL-FL in 6 of 9"
+    assert "JAL-CE over ANL-CE by +3.15" in frame.loc[2, "reported detail"]
+    assert "no interval" in frame.loc[9, "reported detail"]
 
 
-def test_quotes_are_short_and_conditions_are_the_tables():
-    assert all(len(said.quote.split()) <= 15 for said in CLAIMS)
-    with pytest.raises(InputError, match=r"unknown condition of table 3 .cifar10 symmetric 0\.5"):
-        claims(which=[claim(TopTwo(), ["cifar10 symmetric 0.5"])])
+def test_claims_about_tables_that_are_not_given_are_left_out():
+    assert len(claims({"table5": recorded("table5")})) == 1 and claims({}).empty
 
 
-def test_conditions_are_those_of_the_grids_cells():
-    for said in CLAIMS:
-        cells = cells_of(read(grid_named(said.grid), [], []))
-        assert set(said.conditions) <= {cell.condition for cell in cells}
-        assert {*said.test.losses} <= {cell.row for cell in cells}
+def test_quotes_are_short_and_columns_are_the_grids():
+    for claim in CLAIMS:
+        assert len(claim.quote.split()) <= 15
+        assert set(claim.columns or ()) <= set(grid_named(claim.grid).columns)
+        assert {*claim.test.losses} <= set(grid_named(claim.grid).rows)
 
 
-def test_any_grid_of_losses_can_be_asked():
-    asked = [replace(cell, condition="fashion-mnist " + cell.column) for cell in cells(BEST)]
-    assert judge(TopTwo(), asked) == ("holds", "JAL-CE in 4 of 4, JAL-FL in 4 of 4")
-    assert judge(Gain(5.0), asked)[0] == "fails"
-    missing = [replace(cell, measured=()) if cell.row == "CE" else cell for cell in asked]
-    assert judge(TopTwo(), missing)[0] == "partly run"
-    assert judge(TopTwo(), [replace(cell, measured=()) for cell in asked]) == ("not run", "")
-    assert judge(TopTwo(), []) == ("not run", "")
+def test_ranks_are_shared_and_what_has_no_number_has_none():
+    table = ranks(measured(BEST | {"ANL-CE": 59.5}, leave_out=("CE",)), "ours")
+    first = table["symmetric 0.2"]
+    assert (first["JAL-CE"], first["JAL-FL"], first["ANL-CE"], first["GCE"]) == (1, 2, 2, 4)
+    assert pd.isna(first["CE"]) and list(table.index) == list(LOSSES)
+    assert table["mean rank"]["JAL-FL"] == 2.0
 
 
-def test_columns_under_one_condition_are_kept_apart():
-    one, other = (
-        cells(BEST, conditions=SYMMETRIC[:1]),
-        cells({"CE": 70.0, "FL": 70.0}, conditions=SYMMETRIC[1:2]),
-    )
-    asked = [replace(cell, condition="digits symmetric 0.6") for cell in one + other]
-    assert judge(TopTwo(), asked) == ("fails", "JAL-CE in 1 of 2, JAL-FL in 1 of 2")
+def test_leads_have_a_row_for_each_column_that_has_both():
+    found = leads(columns_of(pd.concat([measured(BEST), not_run("clean")]), "ours"))
+    assert list(found["column"]) == list(COLUMNS)
+    row = found.iloc[0]
+    assert (row["one"], row["over"], row["difference"]) == ("JAL-CE", "ANL-CE", 4.0)
+    assert row["low"] < 4.0 < row["high"]

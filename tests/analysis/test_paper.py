@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from jal.analysis import paper as module
-from jal.analysis.paper import TABLES, cell, reported
+from jal.analysis.paper import TABLES, cell, reported, secondary
 from jal.analysis.stats import Summary
 from jal.errors import InputError
 from jal.losses import names
@@ -324,3 +324,14 @@ def test_a_table_is_read_once(monkeypatch):
     for _ in range(3):
         reported(4)
     assert len(calls) == 1
+
+
+def test_second_hand_numbers_stand_beside_the_best_of_the_paper():
+    found = secondary().set_index(["noise", "rate"])
+    assert found.loc[("asymmetric", 0.4), "mean"].tolist() == [56.17, 56.26]
+    first = found.loc[("symmetric", 0.8)]
+    assert pd.isna(first["loss"]) and (first["mean"], first["best other loss"]) == (22.80, "ANL-FL")
+    assert first["lead"] == pytest.approx(-6.01)
+    # And they are not in the paper's table.
+    hundred = reported(3).query("dataset == 'cifar100' and loss in ('JAL-CE', 'JAL-FL')")
+    assert len(hundred) == 18 and hundred["mean"].isna().all()

@@ -15,7 +15,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from jal.analysis import page
-from jal.analysis.comparison import Cell, comparison
+from jal.analysis.frame import frame
 from jal.analysis.interactive import simplex_slider, threshold_slider
 from jal.analysis.stats import Summary
 from jal.book import build_book
@@ -88,13 +88,10 @@ def served(book, trials):
 def trial(book, trials, served):
     """A page of the book's own, but for what it holds: each kind of moving figure, and a table of 14 x 9 x 3 runs."""
     found = dressed(missing=[MISSING])
-    cells = [
-        Cell(row, column, Summary(70.0, 1.0, 3), tuple(found.values(row, column)))
-        for row, column in found.cells
-    ]
+    tidy = frame(found, lookup=lambda *_: Summary(70.0, 1.0, 3))
     blocks = [
-        page.table(comparison(cells), "Table 3: a trial", found),
-        page.grid_block(found, "The same runs", name="loss"),
+        page.comparison(tidy, "Table 3: a trial"),
+        page.runs_table(tidy, "The same runs", name="loss"),
         threshold_slider(K=10, rate=0.4, q=2),
         simplex_slider([0.5, 0.3, 0.2]),
     ]

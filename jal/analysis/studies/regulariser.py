@@ -17,12 +17,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from jal.analysis.comparison import Lookup
 from jal.analysis.figures import PALETTE
 from jal.analysis.frames import typed
 from jal.analysis.old_tables import gap_table
 from jal.analysis.panels import ACROSS, panels
-from jal.analysis.paper import cell
+from jal.analysis.paper import Lookup, cell
 from jal.analysis.records import GridRecords, difference, mean_std
 from jal.analysis.stats import Summary
 from jal.analysis.studies.drawing import not_run, widen
