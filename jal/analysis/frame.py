@@ -143,8 +143,8 @@ def chapter(
 ) -> pd.DataFrame:
     """What a chapter shows of a grid, at each profile; what `profile` itself lacks is run first.
 
-    The full recipe and the laptop's are shown at every profile, if the grid has them; the digits at quick, or where
-    they are all that is below the full recipe.
+    The full recipe and the laptop's are shown at every profile, if the grid has them; the digits at quick, or at laptop
+    where they are all that is below the full recipe. Nothing is run at a profile that was not asked for.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def chapter(
         raise unknown("profile", profile, grids.PROFILES)
     chosen = tuple(seeds) or None
     has = [each for each in grids.PROFILES if name in grids.names(each)]
-    own = profile if profile in has else next((each for each in has if each != "full"), None)
+    own = profile if profile in has else "quick" if profile == "laptop" and "quick" in has else None
     if own is not None:
         complete(grids.get(name, settings, own, precision), own, seeds=chosen, jobs=jobs, root=root)
     frames = []
