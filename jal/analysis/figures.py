@@ -40,6 +40,9 @@ LINES: dict[str, dict[str, Any]] = {
     "GCE": {"color": "#E69F00", "linestyle": "-"},
     "ANL-CE": {"color": "#6E6E6E", "linestyle": "-"},
     "ANL-FL": {"color": "#6E6E6E", "linestyle": (0, (3, 1.2))},
+    "AMSE": {"color": "#56B4E9", "linestyle": (0, (5, 1.5)), "linewidth": 2.0},
+    "AGCE": {"color": "#E69F00", "linestyle": (0, (5, 1.5))},
+    "AGCE+MAE": {"color": "#CC79A7", "linestyle": (0, (2, 1.2)), "linewidth": 2.4},
 }
 """The line of a loss, the same in every figure; a loss without one takes the palette's colours in turn, dotted."""
 

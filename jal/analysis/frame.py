@@ -57,7 +57,24 @@ def frame(
     - run that is not there: value missing, record None, metric "accuracy";
     - cell that is reported: source "paper", value, std and n, metric "accuracy"; no seed, id or record.
     """
-    rows = [row for found in grids_of_records for row in _rows(found, profile, lookup)]
+    return _tidy([row for found in grids_of_records for row in _rows(found, profile, lookup)])
+
+
+def of_records(records: Iterable[Record], profile: str) -> pd.DataFrame:
+    """The same frame of Records that are no grid's: a row for each loss, a column for each noise, nothing reported."""
+    rows = []
+    for record in records:
+        spec = record.spec
+        cell = {"profile": profile, "row": spec.loss.name, "column": str(spec.noise)}
+        run = {**cell, **_spec_words(spec), "source": "ours", "id": spec.id, "seed": spec.seed, "n": 1}
+        rows += [
+            {**run, "metric": metric, "value": value, "record": record}
+            for metric, value in _metrics(record, None)
+        ]
+    return _tidy(rows)
+
+
+def _tidy(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     specs = [row.pop("spec") for row in rows]
     recipes = pd.DataFrame([asdict(spec.recipe) for spec in specs]).drop(
         columns=["precision", "mean", "std"],
@@ -250,6 +267,50 @@ def versus(
     types = {name: tidy[name].dtype for name in by} | {"one": "string", "over": "string", "verdict": "string"}
     types |= dict.fromkeys(("difference", "low", "high"), "float64") | {"n": "int64", "n_over": "int64"}
     return pd.DataFrame(rows, columns=names).astype(types)
+
+
+DATASETS = {"cifar10": "CIFAR-10", "fashion-mnist": "Fashion-MNIST"}
+"""What a page calls them, where that is not their name."""
+
+
+def named(tidy: pd.DataFrame) -> pd.DataFrame:
+    """The same frame with a column `runs`: "as reported", or our dataset, which a chapter never averages."""
+    own = tidy["dataset"].replace(DATASETS)
+    return tidy.assign(runs=own.where(tidy["source"].eq("ours"), "as reported").astype("string"))
+
+
+def gaps(tidy: pd.DataFrame, pairs: Iterable[tuple[str, str]], metric: str = "accuracy") -> pd.DataFrame:
+    """What the first row of each pair has over the second, under each noise: in what is reported, and in our runs.
+
+    Returns
+    -------
+    that of `versus`, and the columns pair, e.g. "JAL-CE over AMSE"; runs, as of `named`; and sign: 1 where all of the
+    interval is above 0, -1 where it is below, else 0. Pairs of which a side is missing are left out.
+    """
+    by = ("runs", "column")
+    found = pd.concat([versus(named(tidy), "row", *pair, by, metric) for pair in pairs], ignore_index=True)
+    found.insert(0, "pair", found["one"] + " over " + found["over"])
+    found["sign"] = found["low"].gt(0).astype(int) - found["high"].lt(0).astype(int)
+    return found[found["difference"].notna()].reset_index(drop=True)
+
+
+def nearest(tidy: pd.DataFrame, columns: Sequence[str] = ()) -> pd.DataFrame:
+    """Our rows at one profile, the nearest to the paper's recipe at which each cell of these columns has a run.
+
+    Where there is no such profile it is the one with most runs; without any run nothing is left.
+
+    Parameters
+    ----------
+    columns
+        of the grid; all if left out.
+    """
+    ours = tidy[tidy["source"].eq("ours")]
+    asked = ours[ours["column"].isin(columns or ours["column"].unique()) & ours["metric"].eq("accuracy")]
+    runs = asked.groupby(["profile", "row", "column"])["n"].sum()
+    whole, total = (runs.groupby("profile").agg(how) for how in ("min", "sum"))
+    order = [each for each in reversed(grids.PROFILES) if total.get(each, 0)]
+    best = next((each for each in order if whole[each]), max(order, key=total.get, default=None))
+    return ours[ours["profile"].eq(best)] if best else ours.iloc[:0]
 
 
 def wide(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -13,7 +13,7 @@ import yaml
 
 from jal.analysis import tables
 from jal.analysis.cell_runs import accuracy
-from jal.analysis.frame import wide
+from jal.analysis.frame import named, wide
 from jal.analysis.old_tables import Value, last_accuracy
 from jal.analysis.records import GridRecords, mean_std
 from jal.analysis.rendering import HALF, HALF_NOTE, grid_html, to_csv, to_html, to_latex
@@ -130,6 +130,31 @@ def runs_table(
     return Block(tables.grid_html(texts, caption, tables.runs_of(tidy)), _markdown(texts, caption))
 
 
+ACCURACY = {"accuracy": "test accuracy after the last epoch, per cent"}
+
+
+def own_runs(tidy: pd.DataFrame, metrics: Mapping[str, str] = ACCURACY) -> Block:
+    """Our runs of a grid at each profile but the full one: a table for each metric, and the line of provenance.
+
+    Parameters
+    ----------
+    tidy
+        of `jal.analysis.frame.chapter`.
+    metrics
+        of the frame's, by how their captions call them.
+    """
+    blocks = []
+    own = named(tidy[tidy["source"].eq("ours") & tidy["profile"].ne("full")])
+    for (profile, name), some in own.groupby(["profile", "runs"], sort=False):
+        if some["record"].notna().any():
+            title = f"{name} (profile {profile})"
+            blocks += [
+                runs_table(some, f"{title}: {what}", metric=metric) for metric, what in metrics.items()
+            ]
+        blocks.append(provenance(some))
+    return Block("\n".join(b.html for b in blocks), "\n\n".join(b.markdown for b in blocks))
+
+
 def claims_table(judged: pd.DataFrame) -> Block:
     """The paper's claims, each with its test, and how it ends on the reported and on the measured numbers.
 
@@ -169,13 +194,12 @@ def provenance(tidy: pd.DataFrame, root: str | Path | None = None) -> Block:
 
 
 def _provenance(runs: pd.DataFrame, profile: str, root: str | Path | None) -> Block:
-    names = list(runs["grid"].drop_duplicates())
+    names = list(runs["grid"].dropna().drop_duplicates())
     found = list({record.id: record for record in runs["record"].dropna()}.values())
     several = "s" if len(names) > 1 else ""
     half = half_in_words(sum(record.spec.in_half for record in found), len(found))
-    what = (
-        f"Grid{several} {listed(names)}, profile {profile}: {len(found)} of {runs['id'].nunique()} runs{half}"
-    )
+    whose = f"Grid{several} {listed(names)}" if names else "This chapter's own runs"
+    what = f"{whose}, profile {profile}: {len(found)} of {runs['id'].nunique()} runs{half}"
     if not found:
         command = f"jal sweep {names[0]}" + ("" if profile == "full" else f" --profile {profile}")
         precision = runs["precision"].iloc[0]
@@ -192,7 +216,7 @@ def _provenance(runs: pd.DataFrame, profile: str, root: str | Path | None) -> Bl
     shown = runs[["grid", "row", "column", "seed", "value", "id", "precision"]].rename(
         columns={"value": "accuracy"}
     )
-    file = f"{names[0]}{'-and-more' * bool(several)}-{profile}.csv"
+    file = f"{[*names, 'own'][0]}{'-and-more' * bool(several)}-{profile}.csv"
     csv = download(shown[runs["record"].notna()].join(about, on="id"), file, "the runs as CSV")
     places = [_folder(dataset, root) for dataset in sorted({record.spec.dataset for record in found})]
     text = ". ".join([what, *_made_by(found)])
