@@ -13,7 +13,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from jal.analysis.figures import DASHES, INK, PALETTE
-from jal.analysis.studies.start import logit_slopes
+from jal.analysis.slopes import logit_slopes
 from jal.errors import InputError
 from jal.losses import build
 from jal.noise import Transition, report

@@ -5,12 +5,16 @@ import math
 import numpy as np
 import pytest
 import torch
-from matplotlib import pyplot as plt
 from scipy.integrate import solve_ivp
 
-from jal.analysis.studies.start import CERTAIN, in_words, slope, slopes, walk, walks_chart
+from jal.analysis.slopes import CERTAIN, logit_slopes, walk
 from jal.errors import InputError
 from jal.losses import build
+
+
+def slope(loss, K):
+    """Where all classes are equally likely."""
+    return float(logit_slopes(loss, np.array([1 / K]), K)[0])
 
 
 @pytest.mark.parametrize("K", [10, 100])
@@ -30,11 +34,6 @@ def test_at_the_start_all_losses_pull_one_way(name):
     direction = torch.full((10,), -0.1, dtype=torch.float64)
     direction[0] += 1
     assert torch.allclose(-z.grad[0], slope(loss, 10) / 0.9 * direction)
-
-
-def test_slopes_in_multiples_of_the_references():
-    losses = {"ten": {"CE": build("CE", None), "MAE": build("MAE", None)}}
-    assert slopes(losses, {"ten": 10})["ten"].to_dict() == pytest.approx({"CE": 1.0, "MAE": 0.2})
 
 
 def test_a_walk_of_mae_has_a_closed_form():
@@ -85,18 +84,3 @@ def test_noise_that_hides_the_true_class_is_refused(rate):
 def test_a_start_outside_its_range_is_refused(start):
     with pytest.raises(InputError, match=f"start={start:g}"):
         walk(build("CE", None), 10, start=start)
-
-
-def test_the_sentence_and_the_figure():
-    walks = {"ten": {name: walk(build(name, None), 10, 0.4) for name in ("CE", "MAE")}}
-    factor = walks["ten"]["MAE"].until(0.5) / walks["ten"]["CE"].until(0.5)
-    assert in_words(walks) == (
-        "- **ten**: until the true class has a probability of 0.5 it takes, in multiples of CE's time: "
-        f"MAE {factor:.2g}."
-    )
-    figure = walks_chart(walks)
-    ce, mae, _ = figure.axes[0].lines
-    # Cross entropy stays where it stopped until the slowest has arrived.
-    assert ce.get_xdata()[-1] == mae.get_xdata()[-1] and ce.get_ydata()[-1] == ce.get_ydata()[-2]
-    assert figure.axes[0].get_xscale() == "log"
-    plt.close(figure)
