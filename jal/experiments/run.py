@@ -51,6 +51,7 @@ def run(
     keep: Iterable[str] = (),
     store: Store | None = None,
     plain: bool = False,
+    skip_broken: bool = False,
 ) -> Record:
     """Loads the data, makes the labels noisy, trains, and reports.
 
@@ -78,6 +79,8 @@ def run(
         which of `jal.training.observe.ARTIFACTS` to keep, and the store whose files they become, beside the Record.
     plain
         neither compile the network nor capture its steps, on a GPU.
+    skip_broken
+        pass over large images that are missing or broken; the Record names them.
 
     Raises
     ------
@@ -91,15 +94,22 @@ def run(
     import torch
 
     from jal.training.checkpoint import Checkpoints
+    from jal.training.data import StreamedData
     from jal.training.observe import Observer
 
     commit = commit or provenance.commit()
     observer = Observer(keep)
-    with _training(spec, device, deterministic, plain, data_root, labels) as training:
+    with _training(spec, device, deterministic, plain, data_root, labels, skip_broken) as training:
         images = len(training.order)
         kept = Checkpoints(checkpoints, spec.id) if checkpoints is not None else None
         before: list[Part] = []
+        left_out = training.data.left_out if isinstance(training.data, StreamedData) else {}
         if kept is not None and (found := kept.load(training.device)):
+            if found[1].get("left_out", {}) != left_out:
+                raise InputError(
+                    f"{spec.loss.name} ({spec.id}) was begun with other broken images than there are now: "
+                    "begin anew with --again"
+                )
             training.restore(*found)
             observer.restore(found[0])
             before = _parts_of(found[1])
@@ -118,7 +128,9 @@ def run(
                 tensors, meta = training.state()
                 kept.save(
                     tensors | observer.state(),
-                    meta | {"seconds": seconds(), "parts": pack(parts(), list[Part])},
+                    meta
+                    | {"seconds": seconds(), "parts": pack(parts(), list[Part])}
+                    | ({"left_out": left_out} if left_out else {}),
                 )
             if stopping:
                 remedy = "; the same command goes on from there" if kept is not None else ""
@@ -156,6 +168,7 @@ def run(
         artifacts={name: artifacts.keep(store, spec, name, arrays) for name, arrays in seen.items() if store},
         labels=source_of(spec.noise, spec.dataset, labels),
         rates=rates,
+        left_out=left_out,
         timing={
             "seconds": round(seconds(), 3),
             "images_per_second": round(spec.recipe.epochs * images / seconds(), 1),
@@ -185,6 +198,7 @@ def estimate(
     data_root: str | Path | None = None,
     labels: str | Path | None = None,
     plain: bool = False,
+    skip_broken: bool = False,
 ) -> float:
     """The seconds that a run would take here, from a few of its steps.
 
@@ -192,7 +206,7 @@ def estimate(
     ------
     as `run`.
     """
-    with _training(spec, device, False, plain, data_root, labels) as training:
+    with _training(spec, device, False, plain, data_root, labels, skip_broken) as training:
         return training.estimate()
 
 
@@ -202,6 +216,7 @@ def estimates(
     data_root: str | Path | None = None,
     labels: str | Path | None = None,
     plain: bool = False,
+    skip_broken: bool = False,
 ) -> dict[str, float]:
     """As `estimate`, by precision: the spec's own first, then each other that the device is fast at.
 
@@ -214,7 +229,7 @@ def estimates(
     device = choose_device(device)
     own = spec.recipe.precision
     wanted = dict.fromkeys([own, *fast_precisions(device)])
-    return {name: estimate(spec.at(name), device, data_root, labels, plain) for name in wanted}
+    return {name: estimate(spec.at(name), device, data_root, labels, plain, skip_broken) for name in wanted}
 
 
 @contextmanager
@@ -225,6 +240,7 @@ def _training(
     plain: bool,
     data_root: str | Path | None,
     labels: str | Path | None,
+    skip_broken: bool,
 ) -> Iterator[Training]:
     """A run before its first step, and around it the threads and kernels it is to have.
 
@@ -233,7 +249,10 @@ def _training(
     TrainingError
         where its memory does not suffice, then or later; and as `run`.
     """
-    with _memory_told(spec), _prepared(spec, device, deterministic, plain, data_root, labels) as training:
+    with (
+        _memory_told(spec),
+        _prepared(spec, device, deterministic, plain, data_root, labels, skip_broken) as training,
+    ):
         yield training
 
 
@@ -264,6 +283,7 @@ def _prepared(
     plain: bool,
     data_root: str | Path | None,
     labels: str | Path | None,
+    skip_broken: bool,
 ) -> Iterator[Training]:
     import torch
 
@@ -279,7 +299,7 @@ def _prepared(
     device = choose_device(device)
     recipe = spec.recipe
     check_precision(recipe.precision, device)
-    data = _data(spec, data_root)
+    data = _data(spec, data_root, skip_broken)
     channels, size = _seen(spec, data)
     with computing(device, deterministic, pixels=recipe.batch_size * size**2):
         with drawing, torch.random.fork_rng(devices=[]):
@@ -319,17 +339,21 @@ def training_data(spec: RunSpec, root: str | Path | None = None) -> ImageData:
     return data if spec.recipe.train_size is None else data.first(spec.recipe.train_size)
 
 
-def _data(spec: RunSpec, root: str | Path | None) -> ImageData | LargeData:
+def _data(spec: RunSpec, root: str | Path | None, skip_broken: bool) -> ImageData | LargeData:
     """What a spec trains and tests on, held whole or read image by image."""
     from jal.datasets.large.sets import TRAINED, load_sets
 
     if spec.dataset not in TRAINED:
+        if skip_broken:
+            raise InputError(
+                f"--skip-broken with {spec.dataset}: it is for {' and '.join(TRAINED)}, whose images lie in files"
+            )
         return training_data(spec, root)
     if spec.noise.kind != "clean":
         raise InputError(
             f"{spec.dataset} with {spec.noise.kind} noise: its labels are noisy as they come, leave --noise out"
         )
-    data = load_sets(spec.dataset, root)
+    data = load_sets(spec.dataset, root, skip_broken)
     return data if spec.recipe.train_size is None else data.first(spec.recipe.train_size)
 
 
@@ -368,6 +392,7 @@ def train_command(
     data_root: str | Path | None = None,
     labels: str | Path | None = None,
     plain: bool = False,
+    skip_broken: bool = False,
 ) -> tuple[Record, Path, bool]:
     """One run, kept in the folder `results`; one that was stopped there is gone on with.
 
@@ -409,6 +434,7 @@ def train_command(
             stop=lambda: request.requested or lost_claim(),
             labels=labels,
             plain=plain,
+            skip_broken=skip_broken,
         )
         if not claim.held():
             raise lost(spec)
