@@ -11,8 +11,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from jal.errors import InputError
-from jal.experiments.pace import duration
 from jal.experiments.provenance import commit_in_words
+from jal.experiments.timing import duration
 from jal.reporting.figures import PALETTE
 from jal.reporting.wording import code, percent, plain
 

@@ -13,10 +13,10 @@ import yaml
 
 from jal.checkout import find_root
 from jal.experiments.grids import Grid
-from jal.experiments.pace import duration
 from jal.experiments.provenance import commit_in_words
 from jal.experiments.record import Record
 from jal.experiments.shelf import half_in_words
+from jal.experiments.timing import duration
 from jal.reporting.cell_runs import accuracy
 from jal.reporting.records import GridRecords, mean_std
 from jal.reporting.rendering import HALF, HALF_NOTE, grid_html, to_csv, to_html, to_latex

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from jal.errors import InputError
-from jal.experiments import cluster
+from jal.experiments import remote
 
 HERE = Path(__file__).parent
 COMMANDS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "sinfo")
@@ -127,7 +127,7 @@ def free_ports(number):
 def fake(tmp_path, monkeypatch, slurm):
     monkeypatch.syspath_prepend(HERE)
     monkeypatch.setenv("PYTHONPATH", str(HERE))  # of the jobs, which Slurm gives this environment
-    monkeypatch.setattr(cluster, "LOOK", 0.5)
+    monkeypatch.setattr(remote, "LOOK", 0.5)
     yield importlib.import_module("fake_runs").prepared(tmp_path, monkeypatch)
     print(output("squeue"), *(file.read_text() for file in sorted(tmp_path.rglob(".slurm/*.err"))))
 
