@@ -122,15 +122,7 @@ def read_profile(path: str | Path) -> Profile:
 
 
 class Cluster:
-    """A connection to dask's workers: see `connect`.
-
-    Attributes
-    ----------
-    where
-        what was asked for.
-    client
-        dask's.
-    """
+    """A connection to dask's workers: see `connect`."""
 
     def __init__(self, where: str, client: Any, slurm: _Slurm | None = None) -> None:
         self.where = where

@@ -31,23 +31,8 @@ LOOK = 2.0
 
 @dataclass(frozen=True)
 class Description:
-    """What a worker process says of itself.
-
-    Attributes
-    ----------
-    host
-        its machine.
-    device
-        what kind it computes on: torch's name.
-    gpus
-        the identity of each GPU that it sees, the same in every process of a machine.
-    hardware
-        see `jal.experiments.timing.hardware`.
-    versions
-        of what may differ from the sweep's, and is told.
-    commit
-        of its code, and whether jal/ has changes on top of it.
-    """
+    """What a worker process says of itself: its machine; the kind of device that it computes on; the identities of the
+    GPUs that it sees, the same in all processes of a machine; versions that may differ; and the commit of its code."""
 
     host: str
     device: str
@@ -59,15 +44,6 @@ class Description:
 
 def describe(device: str, sweep: Path, code: str) -> Description:
     """The process in which this is called, which is ready for runs afterwards.
-
-    Parameters
-    ----------
-    device
-        "auto", "cpu", "cuda" or "mps".
-    sweep
-        the file of the sweep's lock, in its store.
-    code
-        the sweep's `code_version`.
 
     Raises
     ------
@@ -136,25 +112,7 @@ class ClusterPool:
     Each GPU gets at most `per_gpu` runs at a time, whichever processes see it. A process that declares the resource
     GPU has as many of them, and its runs occupy it; one that declares GPU=0 computes on the CPU.
 
-    Parameters
-    ----------
-    where
-        see `jal.experiments.cluster.connect`.
-    sweep
-        the file of the sweep's lock, in its store.
-    device
-        "auto", "cpu", "cuda" or "mps".
-    most
-        workers at most.
-    per_gpu
-        see `sweep`.
-    tell
-        is given a line for each worker that comes, goes or cannot be used.
-
-    Raises
-    ------
-    InputError
-        for a device by number, and as `connect`.
+    There are `most` workers at most. Of each process that comes, goes or cannot be used `tell` is given a line.
     """
 
     def __init__(

@@ -424,11 +424,11 @@ def _locked(spec: RunSpec, store: Store, stop: Callable[[], bool]) -> Iterator[N
     """
     waited = False
     while (lock := locks.acquire(store.lock(spec.id))) is None:
-        if stop():
-            raise Stopped(f"{spec.loss.name} ({spec.id}) was not begun: another process makes it")
         if not waited:
             print(f"{spec.loss.name} ({spec.id}) is being made by another process: waiting", file=sys.stderr)
         waited = True
+        if stop():
+            raise Stopped(f"{spec.loss.name} ({spec.id}) was not begun: another process makes it")
     try:
         yield
     finally:

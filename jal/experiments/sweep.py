@@ -56,7 +56,7 @@ TICK = 0.5
 """Seconds between two looks at the clock, at signals and at what other sweeps have left."""
 
 STARTUP = 5.0, 60.0
-"""Seconds that a run takes to start, as long as that is not known: on the CPU, and where networks are compiled."""
+"""Seconds that a run takes to start: on the CPU, and where networks are compiled."""
 
 DEATHS = 2
 """A run whose process died so often, with no checkpoint in between, has failed."""
@@ -207,31 +207,22 @@ def sweep(
     InputError
         for a condition, a device or data that is not to be had, and a store that cannot be written.
     """
+    stop_at, patience = _deadline(budget)
+    specs = what.specs(seeds) if isinstance(what, Grid) else [s for s in what if not seeds or s.seed in seeds]
+    specs = select({spec.id: spec for spec in specs}.values(), where)
+    keep = tuple(what.keep) if isinstance(what, Grid) else ()
     for name, number in (("jobs", jobs), ("per_gpu", per_gpu)):
         if number is not None and number < 1:
             raise InputError(f"{name}={number}: give a number from 1 on")
-    seconds = parse_duration(budget) if budget is not None else math.inf
-    reserve = min(max(0.05 * seconds, RESERVE[0]), RESERVE[1]) if budget is not None else PATIENCE
-    stop_at = time.monotonic() + seconds - reserve
-    specs = what.specs(seeds) if isinstance(what, Grid) else [s for s in what if not seeds or s.seed in seeds]
-    specs = select({spec.id: spec for spec in specs}.values(), where)
     store.prepare()
     _tidy(store)
-    keep = tuple(what.keep) if isinstance(what, Grid) else ()
     found = {spec.id: stored(spec, [store, *also], keep) for spec in specs}
     records = {id: record for id, record in found.items() if record is not None}
-    failures = Failures(store.path)
-    for spec in specs if retry else ():
-        failures.forgive(spec.id)
-    reasons = failures.all()
-    failed = {spec.id: reasons[spec.id] for spec in specs if spec.id in reasons and spec.id not in records}
-    missing = [spec for spec in specs if spec.id not in records and spec.id not in failed]
+    failed = _failed(store, [spec for spec in specs if spec.id not in records], retry)
+    missing = {spec.id: spec for spec in specs if spec.id not in records and spec.id not in failed}
     if not missing:
         return SweepResult(tuple(specs), records, (), failed, None)
-    timing = Timing(records.values())
-    for each in (store, *also):
-        for record in each.records(complain=lambda _: None, but=records):
-            timing.add(record)
+    others = [record for each in (store, *also) for record in each.records(lambda _: None, but=records)]
     options |= {"deterministic": deterministic, "commit": commit or provenance.commit()}
     if options.get("data_root") is not None:
         options["data_root"] = Path(options["data_root"]).absolute()
@@ -247,7 +238,7 @@ def sweep(
             most = min(len(missing), jobs or len(missing))
             pool = ClusterPool(scheduler, Path(lock.lock_file), device, most, per_gpu, tell)
         work = _Work(
-            waiting={spec.id: spec for spec in missing},
+            waiting=missing,
             records=records,
             failed=failed,
             store=store,
@@ -257,8 +248,8 @@ def sweep(
             lock=lock,
             requested=lambda: request.requested,
             stop_at=stop_at,
-            patience=reserve,
-            timing=timing,
+            patience=patience,
+            timing=Timing([*records.values(), *others]),
             tell=tell,
             progress=progress,
             watch=watch,
@@ -324,6 +315,24 @@ def run_missing(
     return [done.records[spec.id] for spec in specs]
 
 
+def _deadline(budget: float | str | None) -> tuple[float, float]:
+    """The `time.monotonic()` at which runs are asked to stop, and the seconds that they then have for checkpoints."""
+    if budget is None:
+        return math.inf, PATIENCE
+    seconds = parse_duration(budget)
+    reserve = min(max(0.05 * seconds, RESERVE[0]), RESERVE[1])
+    return time.monotonic() + seconds - reserve, reserve
+
+
+def _failed(store: Store, specs: Sequence[RunSpec], retry: bool) -> dict[str, str]:
+    """Why some of these runs failed earlier, by id; forgotten for another try."""
+    failures = Failures(store.path)
+    for spec in specs if retry else ():
+        failures.forgive(spec.id)
+    reasons = failures.all()
+    return {spec.id: reasons[spec.id] for spec in specs if spec.id in reasons}
+
+
 @contextmanager
 def _own_lock(store: Store) -> Iterator[BaseFileLock]:
     """The lock for which the sweep's runs go on: `<store>/.sweeps/<a name>.lock`."""
@@ -338,47 +347,19 @@ def _own_lock(store: Store) -> Iterator[BaseFileLock]:
 
 @dataclass
 class _Work:
-    """The runs of a sweep: waiting, being made, done, failed.
-
-    Attributes
-    ----------
-    waiting
-        by id, the most valuable first.
-    records, failed
-        by id: what is done, and the reasons of failures.
-    store, keep
-        what the runs go to, and what they keep there besides their Records.
-    task
-        makes a run, given it, the store, the sweep's lock and a worker's options.
-    pool
-        the workers.
-    lock
-        the sweep's own.
-    requested
-        whether a signal asked the sweep to stop.
-    stop_at
-        the `time.monotonic()` at which it stops in any case.
-    patience
-        seconds that are then waited for checkpoints; what runs elsewhere and has not stopped by then stops unwatched.
-    timing
-        how long runs take.
-    tell, progress, watch
-        see `sweep`.
-    ran, stopped
-        see `SweepResult`.
-    """
+    """The runs of a sweep: waiting, being made, done, failed; all by id."""
 
     waiting: dict[str, RunSpec]
     records: dict[str, Record]
     failed: dict[str, str]
     store: Store
     keep: tuple[str, ...]
-    task: partial[Record]
+    task: partial[Record]  # makes a run, given it, the store, the sweep's lock and a worker's options
     pool: Pool
     lock: BaseFileLock
-    requested: Callable[[], bool]
-    stop_at: float
-    patience: float
+    requested: Callable[[], bool]  # whether a signal asked to stop
+    stop_at: float  # in any case, by time.monotonic()
+    patience: float  # seconds for checkpoints then; a run elsewhere that takes longer stops unwatched
     timing: Timing
     tell: Callable[[str], None]
     progress: RunProgress | None
@@ -392,7 +373,6 @@ class _Work:
         self._total = self._missing + len(self.records) + len(self.failed)
         self._deaths: Counter[tuple[str, ...]] = Counter()
         self._stillborn = 0
-        self._startups: list[float] = []
         self._not_before: dict[str, float] = {}
         self._told_to_wait = self._short_of_time = False
         self._stopped_at = math.inf
@@ -473,10 +453,9 @@ class _Work:
     def _next(self, worker: Worker, taken: set[str]) -> RunSpec | None:
         """The first run that is worth beginning and that nobody makes."""
         for id, spec in list(self.waiting.items()):
-            # To its first checkpoint: its start, the compilation of its network included, and an epoch.
-            startup = max(self._startups, default=STARTUP[worker.device != "cpu"])
-            epoch = self.timing.epoch(spec, worker.hardware) or 0.0
-            if time.monotonic() + startup + epoch > self.stop_at:
+            # To its first checkpoint: its start, and an epoch.
+            seconds = STARTUP[worker.device != "cpu"] + (self.timing.epoch(spec, worker.hardware) or 0.0)
+            if time.monotonic() + seconds > self.stop_at:
                 del self.waiting[id]
                 self._short_of_time = True
             elif id not in taken and self._not_before.get(id, 0.0) < time.monotonic():
@@ -531,8 +510,6 @@ class _Work:
         self.records[record.id] = record
         self.ran.append(record.id)
         self.timing.add(record)
-        if seconds > record.timing["seconds"]:  # it was not resumed
-            self._startups.append(seconds - record.timing["seconds"])
         left = self._time_left()
         self.tell(
             f"{len(self.records)}/{self._total}  {_title(record.spec)}: {record.accuracy:.2f} % "

@@ -43,25 +43,8 @@ def make(
 ) -> Record:
     """Makes one run, which nobody else does meanwhile; when this returns, the Record is in the store.
 
-    Parameters
-    ----------
-    sweep
-        the file of the sweep's lock; once nobody holds it, the run writes a checkpoint and stops.
-    keep
-        what the run keeps besides its Record; one without it counts as missing.
-    options
-        more arguments of `runner`.
-
-    Raises
-    ------
-    MadeElsewhere
-        if it is not to be made.
-    Stopped
-        if it was asked to.
-    TrainingError
-        if it failed, in one line, which is noted in the store.
-    InputError
-        as `runner`, or if the store cannot be written.
+    It goes on for as long as somebody holds the lock `sweep`, and then raises Stopped. A run that is not this sweep's
+    to make raises MadeElsewhere; one that fails is noted in the store and raises TrainingError, in one line.
     """
     import torch
 
@@ -104,20 +87,9 @@ def outcome(spec: RunSpec, store: Store, keep: Sequence[str]) -> Record | str | 
 
 @dataclass(eq=False)
 class Worker:
-    """A place for one run at a time.
+    """A place for one run at a time, on a device of torch's name; `lost` once it is gone, with the run that it had.
 
-    Attributes
-    ----------
-    executor
-        has it.
-    device
-        torch's name of where its runs are made.
-    hardware
-        the same, as in `jal.experiments.timing`.
-    options
-        arguments of `run` that are the worker's.
-    lost
-        whether it is gone, and the run that it had with it.
+    `hardware` is the device as in `jal.experiments.timing`; `options` are arguments of `run` that are the worker's.
     """
 
     executor: Executor
@@ -158,23 +130,8 @@ class Pool(Protocol):
 class LocalPool:
     """The workers of this machine, each a thread or process of its own: if one is killed, no other's run goes too.
 
-    Parameters
-    ----------
-    device
-        torch's name, or "auto". "cuda" is every GPU that is visible, "cuda:1" that one.
-    runs
-        how many there are to make: no more workers than that.
-    jobs
-        workers at most; on the CPU, if left out, one a core.
-    per_gpu
-        workers of each GPU.
-    threads
-        whether workers are threads; if left out, on a GPU and where there is one worker alone.
-
-    Raises
-    ------
-    InputError
-        for a device that is not here.
+    Not more than there are `runs`, or `jobs`; on the CPU, if that is left out, one a core. `threads`, if left out,
+    where there is a GPU or one worker alone.
     """
 
     gone = False

@@ -321,7 +321,8 @@ def test_two_sweeps_share_the_workers_and_the_runs(fake, local_cluster):
 
 def environment():
     """Of processes that know the fake runs."""
-    return os.environ | {"PYTHONPATH": str(HERE), "OMP_NUM_THREADS": "1"}
+    path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
 
 
 @contextmanager

@@ -126,7 +126,8 @@ def free_ports(number):
 @pytest.fixture
 def fake(tmp_path, monkeypatch, slurm):
     monkeypatch.syspath_prepend(HERE)
-    monkeypatch.setenv("PYTHONPATH", str(HERE))  # of the jobs, which Slurm gives this environment
+    # Of the jobs, which Slurm gives this environment.
+    monkeypatch.setenv("PYTHONPATH", str(HERE), prepend=os.pathsep)
     monkeypatch.setattr(remote, "LOOK", 0.5)
     yield importlib.import_module("fake_runs").prepared(tmp_path, monkeypatch)
     print(output("squeue"), *(file.read_text() for file in sorted(tmp_path.rglob(".slurm/*.err"))))
