@@ -348,6 +348,14 @@ class _Slurm:
         """Ends the jobs and their scheduler."""
         with suppress(OSError, TimeoutError, RuntimeError):
             self.cluster.close(timeout=TIMEOUT)
+        for name in (
+            "ca_file",
+            "cert",
+            "key",
+        ):  # which would lie in the store until Python's memory is tidied
+            file = getattr(self.cluster, f"_job_{name}", None)
+            if file is not None:
+                file.close()
 
 
 def _export(setting: tuple[str, object]) -> str:

@@ -18,7 +18,7 @@ from jal.files import is_draft
 
 KILLS = 20
 RUNS = ("digits", "--where", "noise=symmetric,rate=0.4", "--seeds", "123")
-OPTIONS = ("--deterministic", "--device", "cpu", "--jobs", "2")
+OPTIONS = ("--alone", "--deterministic", "--device", "cpu", "--jobs", "2")
 
 
 @contextmanager

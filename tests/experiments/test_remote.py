@@ -296,7 +296,7 @@ def test_workers_that_have_other_work_are_waited_for_within_the_budget(fake, loc
         done = fake.sweep(fake.specs_of([3]), scheduler=local_cluster, budget="3s")
         other.send_signal(signal.SIGINT)
         assert (done.exit_code, done.stopped, other.wait(30)) == (75, "budget", 75)
-    assert fake.lines[0] == f"asking the workers of {local_cluster}; those at work answer afterwards"
+    assert fake.lines[1] == f"asking the workers of {local_cluster}; those at work answer afterwards"
 
 
 def test_bad_input_names_the_machine(fake, local_cluster):

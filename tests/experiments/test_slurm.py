@@ -184,7 +184,17 @@ def test_what_slurm_does_not_take_is_one_line(fake, profile):
 
 
 def test_the_command_line_on_slurm(fake, profile):
-    command = ["sweep", "digits", "--where", "loss=CE,rate=0.6", "--seeds", "123", "--scheduler", profile()]
+    command = [
+        "sweep",
+        "digits",
+        "--where",
+        "loss=CE,rate=0.6",
+        "--seeds",
+        "123",
+        "--alone",
+        "--scheduler",
+        profile(),
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "jal", *command, "--results", fake.store.path],
         capture_output=True,
