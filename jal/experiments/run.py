@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import threading
@@ -12,18 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jal import lease
+from jal import locks
 from jal.errors import InputError, Stopped, TrainingError
 from jal.experiments import artifacts, provenance
 from jal.experiments.device import choose_device, computing
 from jal.experiments.labels import missed_rates, noisy_labels, source_of, validation_labels
-from jal.experiments.ledger import Ledger
 from jal.experiments.record import SCHEMA, Environment, Part, Record, RecordError
 from jal.experiments.schema import pack, unpack
 from jal.experiments.spec import RunSpec
 from jal.experiments.store import Store, stored
-from jal.experiments.workers import lost
-from jal.lease import Lease
 
 if TYPE_CHECKING:
     from jal.datasets import ImageData
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
 
 EpochProgress = Callable[[int, Mapping[str, float]], None]
 
-_on_devices: dict[tuple[str, int, str], DeviceData] = {}
+_on_devices: dict[tuple[str, Path, int, str], DeviceData] = {}
 _shared = threading.Lock()
 """Held by whoever loads what all runs share: those on one card are threads."""
 
@@ -319,7 +317,7 @@ def _prepared(
             training = Training(
                 model,
                 loss,
-                _on_device(data, device),
+                _on_device(data, data_root, device),
                 noisy_labels(spec, data, data_root, labels),
                 recipe,
                 seed=spec.seed,
@@ -370,11 +368,12 @@ def _seen(spec: RunSpec, data: ImageData | LargeData) -> tuple[int, int]:
     return image.shape[0], image.shape[2]
 
 
-def _on_device(data: ImageData, device: str) -> DeviceData:
+def _on_device(data: ImageData, root: str | Path | None, device: str) -> DeviceData:
     """The data, one copy on a device for all the runs of this process, until another dataset comes."""
     from jal.training.data import DeviceData
 
-    key = data.name, len(data.train_labels), device
+    folder = Path(root or os.environ.get("JAL_DATA", "")).absolute()
+    key = data.name, folder, len(data.train_labels), device
     with _shared:
         if key not in _on_devices:
             _on_devices.clear()
@@ -415,7 +414,7 @@ def train_command(
     if record is not None:
         return record, store.file(spec), False
     kept = Checkpoints(store.checkpoints, spec.id)
-    with stop_on_sigterm() as request, _claimed(spec, store, lambda: request.requested) as claim:
+    with stop_on_sigterm() as request, _locked(spec, store, lambda: request.requested):
         if again:
             kept.clear()
         else:
@@ -423,7 +422,6 @@ def train_command(
                 record = store.get(spec)
             if record is not None:  # made meanwhile
                 return record, store.file(spec), False
-        lost_claim = lease.polled(lambda: not claim.held())
         record = run(
             spec,
             device,
@@ -431,39 +429,36 @@ def train_command(
             progress,
             data_root=data_root,
             checkpoints=store.checkpoints,
-            stop=lambda: request.requested or lost_claim(),
+            stop=lambda: request.requested,
             labels=labels,
             plain=plain,
             skip_broken=skip_broken,
         )
-        if not claim.held():
-            raise lost(spec)
         file = store.put(record)
         kept.clear()
     return record, file, True
 
 
 @contextmanager
-def _claimed(spec: RunSpec, store: Store, stop: Callable[[], bool]) -> Iterator[Lease]:
-    """The right to make a run; it is waited for while another process has it.
+def _locked(spec: RunSpec, store: Store, stop: Callable[[], bool]) -> Iterator[None]:
+    """While this process has a run's lock; it is waited for while another one has it.
 
     Raises
     ------
     Stopped
         if it was asked to meanwhile.
     """
-    ledger, waited = Ledger(store.path), False
-    while (claim := ledger.claim(spec.id)) is None:
-        if stop():
-            raise Stopped(f"{spec.loss.name} ({spec.id}) was not begun: another process makes it")
+    waited = False
+    while (lock := locks.acquire(store.lock(spec.id))) is None:
         if not waited:
             print(f"{spec.loss.name} ({spec.id}) is being made by another process: waiting", file=sys.stderr)
         waited = True
-        time.sleep(lease.POLL)
+        if stop():
+            raise Stopped(f"{spec.loss.name} ({spec.id}) was not begun: another process makes it")
     try:
-        yield claim
+        yield
     finally:
-        claim.release()
+        locks.release(lock)
 
 
 def _rounded(value: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from statistics import median
 
 from jal.errors import InputError
@@ -15,14 +15,16 @@ from jal.experiments.spec import RunSpec
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
-class Pace:
+class Timing:
     """What a run takes: the median over the Records of the same dataset and network on the same hardware."""
 
-    def __init__(self) -> None:
+    def __init__(self, records: Iterable[Record] = ()) -> None:
         self._epochs: dict[tuple[object, ...], list[float]] = defaultdict(list)
         self._medians: dict[tuple[object, ...], float] = {}
+        for record in records:
+            self.add(record)
 
-    def learn(self, record: Record) -> None:
+    def add(self, record: Record) -> None:
         """Takes a Record in."""
         kind = _kind(record.spec, hardware(record.environment))
         self._epochs[kind].append(record.timing["seconds"] / record.spec.recipe.epochs)
@@ -46,8 +48,8 @@ def hardware(environment: Mapping[str, object]) -> str:
     return str(environment["processor" if environment["device"] == "cpu" else "device"])
 
 
-def seconds(text: str | float) -> float:
-    """A duration such as "90s", "9m", "1h30m", or a number of seconds.
+def parse_duration(text: str | float) -> float:
+    """The seconds of a duration such as "90s", "9m", "1h30m", or of a number of them.
 
     Raises
     ------

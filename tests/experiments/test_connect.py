@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from jal import executors
 from jal.errors import InputError
-from jal.executors import Profile, connect, read_profile
+from jal.experiments import cluster as module
+from jal.experiments.cluster import Profile, connect, read_profile
 
 LEAST = 'jobs = 4\ncores = 8\nmemory = "16GB"\nwalltime = "04:00:00"\n'
 
@@ -63,14 +63,14 @@ def test_a_profile_with_every_key(profile):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (LEAST + "quue = 1", "unknown key of the Slurm profile .*'quue': did you mean 'queue'"),
+        (LEAST + "quue = 1", "unknown field of the Slurm profile .*'quue': did you mean 'queue'"),
         ("jobs = 1", "lacks cores, memory, walltime"),
-        (LEAST.replace("8", "0"), "cores = 0 .*: give a number from 1 on"),
-        (LEAST.replace("8", '"8"'), "cores = '8' .*: give a number"),
-        (LEAST.replace("8", "true"), "cores = True .*: give a number"),
-        (LEAST.replace('"16GB"', "16"), "memory = 16 .*: give a text"),
-        (LEAST + 'setup = "module load cuda"', "setup = 'module load cuda' .*: give a list of texts"),
-        (LEAST + "gpus = 9", "cores = 8 .*: give one a GPU"),
+        (LEAST.replace("8", "0"), "cores = 0 .*: give 1 or more"),
+        (LEAST.replace("8", '"8"'), r"profile.toml\.cores is '8': give an integer"),
+        (LEAST.replace("8", "true"), r"profile.toml\.cores is True: give an integer"),
+        (LEAST.replace('"16GB"', "16"), r"profile.toml\.memory is 16: give text"),
+        (LEAST + 'setup = "module load cuda"', r"profile.toml\.setup is 'module load cuda': give a list"),
+        (LEAST + "gpus = 9", "cores = 8 .*: give 9 or more, one a GPU"),
         ("jobs: 4", "is not TOML"),
     ],
 )
@@ -98,7 +98,7 @@ def test_without_dask(monkeypatch, tmp_path):
 
 
 def test_an_address_where_nobody_answers(monkeypatch, tmp_path):
-    monkeypatch.setattr(executors, "TIMEOUT", 0.5)
+    monkeypatch.setattr(module, "TIMEOUT", 0.5)
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{unused.getsockname()[1]}"
@@ -111,7 +111,7 @@ def test_an_address_where_nobody_answers(monkeypatch, tmp_path):
 def test_a_scheduler_of_another_version(monkeypatch, tmp_path):
     dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
     with (
-        dask.config.set(executors.QUIET),
+        dask.config.set(module.QUIET),
         distributed.LocalCluster(
             n_workers=0, processes=False, protocol="tcp://", dashboard_address=":0"
         ) as cluster,
@@ -152,7 +152,7 @@ def test_what_slurm_is_asked_for(profile, slurm_commands, tmp_path):
         for _ in range(100):
             if log.exists() and log.read_text().count("#!") == 2:
                 break
-            executors.time.sleep(0.05)
+            module.time.sleep(0.05)
         assert cluster.workers() == {}
     finally:
         cluster.close()
@@ -182,7 +182,7 @@ def test_what_slurm_is_asked_for(profile, slurm_commands, tmp_path):
 @pytest.fixture
 def on_slurm(profile, slurm_commands, tmp_path, monkeypatch):
     """A connection to workers of a profile, and the folder of their logs; sbatch starts a job's script here."""
-    monkeypatch.setattr(executors, "TIMEOUT", 2.0)
+    monkeypatch.setattr(module, "TIMEOUT", 2.0)
     slurm_commands(sbatch=f'[ -f "$1" ] && {{ sh "$1" >{tmp_path}/job 2>&1 & }}; echo Submitted batch job 7')
     least = 'jobs = 1\ncores = 1\nmemory = "1GB"\nwalltime = "00:10:00"\ninterface = "lo"\n'
     with closing(connect(f"slurm:{profile(least)}", 1, tmp_path / "logs")) as cluster:
@@ -241,7 +241,7 @@ def test_who_has_the_certificate_of_a_scheduler_at_tls_is_let_in(tmp_path):
     certificate, key = security.tls_client_cert, security.tls_client_key
     mine = {"tls.ca-file": certificate, "tls.client.cert": certificate, "tls.client.key": key}
     with (
-        dask.config.set(executors.QUIET),
+        dask.config.set(module.QUIET),
         distributed.LocalCluster(
             n_workers=0, processes=False, security=security, dashboard_address="127.0.0.1:0"
         ) as cluster,
@@ -271,4 +271,4 @@ def test_an_open_scheduler_is_said_to_be_open_once(local_cluster, tmp_path):
 )
 def test_whether_slurm_still_has_a_job(slurm_commands, squeue, there):
     slurm_commands(squeue=squeue)
-    assert executors._in_queue("7") is there
+    assert module._in_queue("7") is there

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from jal import locks
 from jal.errors import InputError
-from jal.experiments import Store, cluster, provenance
-from jal.experiments.cluster import ClusterStaff, Introduction
-from jal.experiments.ledger import Ledger
+from jal.experiments import Store, provenance, remote
+from jal.experiments.failures import Failures
+from jal.experiments.remote import ClusterPool, Description
 from jal.experiments.sweep import sweep
 
 HERE = Path(__file__).parent
@@ -26,7 +27,7 @@ HERE = Path(__file__).parent
 @pytest.fixture
 def fake(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(HERE)
-    monkeypatch.setattr(cluster, "LOOK", 0.1)
+    monkeypatch.setattr(remote, "LOOK", 0.1)
     return importlib.import_module("fake_runs").prepared(tmp_path, monkeypatch)
 
 
@@ -64,8 +65,8 @@ class Answering:
     def __init__(self, dask, address):
         self.dask, self.address = dask, address
 
-    def submit(self, function, device, permit):
-        assert function is cluster.introduce
+    def submit(self, function, device, sweep, code):
+        assert function is remote.describe
         self.dask.asked[self.address] = device
         answer = Future()
         said = self.dask.said[self.address]
@@ -73,15 +74,13 @@ class Answering:
         return answer
 
 
-HERE_SAID = Introduction(
+HERE_SAID = Description(
     host="node1",
     device="cpu",
     gpus=(),
     hardware="EPYC",
-    code=cluster._code(),
-    versions=cluster._versions(),
+    versions=remote._versions(),
     commit=(provenance.UNKNOWN, False),
-    shares=True,
 )
 WITH_GPUS = replace(HERE_SAID, device="cuda", gpus=("GPU-a", "GPU-b"), hardware="H100")
 
@@ -89,164 +88,174 @@ WITH_GPUS = replace(HERE_SAID, device="cuda", gpus=("GPU-a", "GPU-b"), hardware=
 @pytest.fixture
 def dask(monkeypatch):
     dask = Dask()
-    monkeypatch.setattr(cluster, "connect", lambda where, work, logs, tell: dask)
-    monkeypatch.setattr(cluster, "LOOK", 0.0)
+    monkeypatch.setattr(remote, "connect", lambda where, work, logs, tell: dask)
+    monkeypatch.setattr(remote, "LOOK", 0.0)
     return dask
 
 
 @pytest.fixture
-def staff(dask, tmp_path):
+def pool(dask, tmp_path):
     """Those that a sweep of many runs finds, with what it told."""
 
     def find(device="auto", runs=100, jobs=None, per_gpu=1):
         lines = []
-        found = ClusterStaff(
-            dask.where, tmp_path / ".sweeps" / "a.json", device, runs, jobs, per_gpu, lines.append
-        )
+        most = min(runs, jobs or runs)
+        found = ClusterPool(dask.where, tmp_path / ".sweeps" / "a.lock", device, most, per_gpu, lines.append)
         found.lines = lines
-        found.look()  # asks
-        found.look()  # hears
+        found.update()  # asks
+        found.update()  # hears
         return found
 
     return find
 
 
-def devices(staff):
-    return [worker.device for worker in staff.workers]
+def devices(pool):
+    return [worker.device for worker in pool.workers]
 
 
-def test_on_the_cpu_a_process_has_one_place(dask, staff):
+def test_on_the_cpu_a_process_has_one_place(dask, pool):
     dask.add("tcp://1", HERE_SAID, threads=4)
-    found = staff()
+    found = pool()
     assert devices(found) == ["cpu"] and dask.asked == {"tcp://1": "auto"} and not dask.reserved["tcp://1"]
     assert found.workers[0].hardware == "EPYC"
     assert found.lines[1:] == ["tcp://1 on node1 makes runs on cpu"]
 
 
-def test_each_gpu_gets_its_runs_whichever_processes_see_it(dask, staff):
+def test_each_gpu_gets_its_runs_whichever_processes_see_it(dask, pool):
     for number in range(4):
         dask.add(f"tcp://{number}", WITH_GPUS)
-    found = staff()
+    found = pool()
     assert devices(found) == ["cuda:0", "cuda:1"]
     assert "tcp://3 on node1 makes runs on nothing: its GPUs have their runs" in found.lines
-    assert devices(staff(per_gpu=2)) == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]
+    assert devices(pool(per_gpu=2)) == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]
 
 
-def test_gpus_of_several_machines_and_of_processes_that_see_some(dask, staff):
+def test_gpus_of_several_machines_and_of_processes_that_see_some(dask, pool):
     dask.add("tcp://1", replace(WITH_GPUS, gpus=("GPU-b",)))
     dask.add("tcp://2", WITH_GPUS)
     dask.add("tcp://3", replace(WITH_GPUS, host="node2", gpus=("GPU-c",)))
-    assert devices(staff()) == ["cuda:0", "cuda:0", "cuda:0"]  # GPU-b, GPU-a, GPU-c
+    assert devices(pool()) == ["cuda:0", "cuda:0", "cuda:0"]  # GPU-b, GPU-a, GPU-c
 
 
-def test_a_process_with_threads_makes_the_runs_of_its_gpus_together(dask, staff):
+def test_a_process_with_threads_makes_the_runs_of_its_gpus_together(dask, pool):
     dask.add("tcp://1", WITH_GPUS, threads=8)
-    assert devices(staff(per_gpu=3)) == ["cuda:0", "cuda:1"] * 3
-    assert devices(staff(per_gpu=9)) == ["cuda:0", "cuda:1"] * 4
+    assert devices(pool(per_gpu=3)) == ["cuda:0", "cuda:1"] * 3
+    assert devices(pool(per_gpu=9)) == ["cuda:0", "cuda:1"] * 4
 
 
-def test_what_a_worker_declares_is_what_it_gives(dask, staff):
+def test_what_a_worker_declares_is_what_it_gives(dask, pool):
     dask.add("tcp://1", WITH_GPUS, threads=8, GPU=1)
-    assert devices(staff(per_gpu=2)) == ["cuda:0", "cuda:0"]
+    assert devices(pool(per_gpu=2)) == ["cuda:0", "cuda:0"]
     share = dask.reserved["tcp://1"]["GPU"]
     assert share == pytest.approx(0.5) and 2 * share <= 1
     dask.add("tcp://1", HERE_SAID, threads=8, GPU=0)
-    assert devices(staff()) == ["cpu"] and dask.asked["tcp://1"] == "cpu"
+    assert devices(pool()) == ["cpu"] and dask.asked["tcp://1"] == "cpu"
 
 
-def test_a_lost_worker_frees_its_gpu_and_another_has_its_place(dask, staff):
+def test_a_lost_worker_frees_its_gpu_and_another_has_its_place(dask, pool):
     dask.add("tcp://1", replace(WITH_GPUS, gpus=("GPU-a",)))
-    found = staff()
+    found = pool()
     (first,) = found.workers
-    assert first.deaths == (dask.killed,)
+    assert found.deaths == (dask.killed,)
     del dask.there["tcp://1"]
     dask.add("tcp://2", replace(WITH_GPUS, gpus=("GPU-a",)))
-    found.look()
-    found.look()
+    found.update()
+    found.update()
     assert first.lost and devices(found) == ["cuda:0"] and not found.workers[0].lost
     assert "tcp://1 is lost" in found.lines
 
 
-def test_without_a_connection_nobody_is_given_work_and_nobody_is_lost(dask, staff):
+def test_without_a_connection_nobody_is_given_work_and_nobody_is_lost(dask, pool):
     dask.add("tcp://1", HERE_SAID)
-    found = staff()
+    found = pool()
     before = found.workers
     dask.connected = False
-    found.look()
+    found.update()
     assert found.workers == [] and not before[0].lost
     dask.connected = True
-    found.look()
+    found.update()
     assert found.workers == before
 
 
-def test_no_more_places_than_jobs_or_runs(dask, staff):
+def test_no_more_places_than_jobs_or_runs(dask, pool):
     for number in range(5):
         dask.add(f"tcp://{number}", HERE_SAID)
-    assert len(staff(jobs=2).workers) == 2 and len(staff(runs=3).workers) == 3
+    assert len(pool(jobs=2).workers) == 2 and len(pool(runs=3).workers) == 3
 
 
 @pytest.mark.parametrize(
     ("said", "line"),
     [
-        (
-            replace(HERE_SAID, code="jal 9 with science 9"),
-            r"node1 has jal 9 with science 9, this machine jal .* with science \d+, .*: install the same version",
-        ),
-        (
-            replace(HERE_SAID, shares=False),
-            r"node1 does not see the folder .*: name one that all machines share",
-        ),
         (ModuleNotFoundError("No module named 'jal'"), "ModuleNotFoundError: No module named 'jal'"),
         (InputError("device 'cuda' is not here"), "device 'cuda' is not here"),
         (ValueError("two\nlines"), "ValueError: two lines"),
     ],
 )
-def test_a_worker_that_cannot_be_used_is_left_out_with_a_line(dask, staff, said, line):
+def test_a_worker_that_cannot_be_used_is_left_out_with_a_line(dask, pool, said, line):
     dask.add("tcp://1", HERE_SAID)
     dask.add("tcp://2", said)
-    found = staff()
+    found = pool()
     assert len(found.workers) == 1
     (told,) = [each for each in found.lines if "left out" in each]
     assert re.fullmatch(f"the worker tcp://2 is left out: {line}", told)
-    found.look()
+    found.update()
     assert found.lines.count(told) == 1
     del dask.there["tcp://1"]
     with pytest.raises(
         InputError, match="no worker of tcp://there:1 can be used; the worker tcp://2 is left"
     ):
-        found.look()
+        found.update()
 
 
-def test_versions_that_differ_are_told_once_a_machine(dask, staff):
-    older = replace(HERE_SAID, versions={**cluster._versions(), "PyTorch": "2.0"})
+def test_a_worker_says_what_it_lacks(tmp_path, monkeypatch):
+    monkeypatch.setattr(remote.socket, "gethostname", lambda: "node1")
+    sweep, code = tmp_path / ".sweeps" / "a.lock", remote.code_version()
+    with pytest.raises(
+        InputError, match=r"^node1 has jal .* with science \d+, .*, this machine jal 9: install"
+    ):
+        remote.describe("cpu", sweep, "jal 9")
+    with pytest.raises(InputError, match=rf"^node1 does not see the folder {tmp_path}: name one that all"):
+        remote.describe("cpu", sweep, code)
+    sweep.parent.mkdir()
+    sweep.touch()  # which the sweep's machine has locked, and this one cannot see that
+    with pytest.raises(InputError, match=rf"^node1 does not see the locks in {tmp_path}: mount it so that"):
+        remote.describe("cpu", sweep, code)
+    lock = locks.acquire(sweep)
+    there = remote.describe("cpu", sweep, code)
+    locks.release(lock)
+    assert (there.host, there.device, there.gpus, there.versions) == ("node1", "cpu", (), remote._versions())
+
+
+def test_versions_that_differ_are_told_once_a_machine(dask, pool):
+    older = replace(HERE_SAID, versions={**remote._versions(), "PyTorch": "2.0"})
     dask.add("tcp://1", older)
     dask.add("tcp://2", older)
-    found = staff()
+    found = pool()
     assert len(found.workers) == 2
     (line,) = [line for line in found.lines if "PyTorch" in line]
     assert line.startswith("node1 has PyTorch 2.0, this machine ")
 
 
-def test_a_record_names_the_commit_of_the_code_that_made_it(dask, staff):
+def test_a_record_names_the_commit_of_the_code_that_made_it(dask, pool):
     dask.add("tcp://1", HERE_SAID)
     dask.add("tcp://2", replace(HERE_SAID, commit=("fedc", True)))
-    assert [worker.options for worker in staff().workers] == [{}, {"commit": ("fedc", True)}]
+    assert [worker.options for worker in pool().workers] == [{}, {"commit": ("fedc", True)}]
 
 
-def test_workers_are_waited_for(dask, staff):
-    found = staff()
+def test_workers_are_waited_for(dask, pool):
+    found = pool()
     assert found.workers == [] and found.lines == ["waiting for workers of tcp://there:1"]
     dask.add("tcp://1", HERE_SAID)
-    found.look()
-    found.look()
+    found.update()
+    found.update()
     assert len(found.workers) == 1
     found.close(wait=True)
     assert dask.closed
 
 
-def test_a_gpu_by_number_is_refused(staff):
+def test_a_gpu_by_number_is_refused(pool):
     with pytest.raises(InputError, match="device 'cuda:1' on a cluster: take auto, cpu, cuda or mps"):
-        staff(device="cuda:1")
+        pool(device="cuda:1")
 
 
 # The real dask.
@@ -257,7 +266,7 @@ def test_a_sweep_on_dask_is_as_one_here(fake, local_cluster):
     specs = fake.specs_of(range(6))
     done = fake.sweep(specs, scheduler=local_cluster, jobs=None)
     assert (done.exit_code, fake.done()) == (1, [0, 1, 2, 4, 5])
-    assert done.failed == {specs[3].id: "the loss is not finite"} == Ledger(fake.store.path).failures()
+    assert done.failed == {specs[3].id: "the loss is not finite"} == Failures(fake.store.path).all()
     assert sorted(fake.begun()) == list(range(6)) and fake.ended() == [0, 1, 2, 4, 5]
     assert len([line for line in fake.lines if "makes runs on cpu" in line]) == 2
     fake.plan()
@@ -287,7 +296,7 @@ def test_workers_that_have_other_work_are_waited_for_within_the_budget(fake, loc
         done = fake.sweep(fake.specs_of([3]), scheduler=local_cluster, budget="3s")
         other.send_signal(signal.SIGINT)
         assert (done.exit_code, done.stopped, other.wait(30)) == (75, "budget", 75)
-    assert fake.lines[0] == f"asking the workers of {local_cluster}; those at work answer afterwards"
+    assert fake.lines[1] == f"asking the workers of {local_cluster}; those at work answer afterwards"
 
 
 def test_bad_input_names_the_machine(fake, local_cluster):
@@ -312,7 +321,8 @@ def test_two_sweeps_share_the_workers_and_the_runs(fake, local_cluster):
 
 def environment():
     """Of processes that know the fake runs."""
-    return os.environ | {"PYTHONPATH": str(HERE), "OMP_NUM_THREADS": "1"}
+    path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
 
 
 @contextmanager
