@@ -23,6 +23,7 @@ from jal.experiments.grids import Grid
 from jal.experiments.provenance import commit_in_words
 from jal.experiments.record import Record
 from jal.experiments.shelf import half_in_words
+from jal.experiments.timing import duration
 
 
 @dataclass(frozen=True)
