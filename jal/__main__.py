@@ -15,6 +15,7 @@ from jal.errors import JalError, printable
 EXTRA_OF = {
     "typer": "train",
     "safetensors": "train",
+    "filelock": "train",
     "sklearn": "train",
     "torchvision": "train",
     "PIL": "train",

@@ -47,7 +47,7 @@ def jal(capsys):
 @pytest.fixture(scope="module")
 def local_cluster():
     """The address of dask's own cluster, in this process."""
-    from jal.executors import QUIET
+    from jal.experiments.cluster import QUIET
 
     dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
     one = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "protocol": "tcp://"}

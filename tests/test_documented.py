@@ -14,9 +14,9 @@ import pytest
 import torch
 import typer
 
-from jal import executors
 from jal.__main__ import main
 from jal.cli import EXAMPLES, app
+from jal.experiments.cluster import read_profile
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "book").glob("*.md"))]
@@ -157,7 +157,7 @@ def test_a_snippet_runs_and_prints_what_it_says(page, body, capsys):
 def test_the_cluster_profile_is_one(tmp_path):
     ((_, body),) = [block for block in blocks(ROOT / "book/how_to_cluster.md") if block[0] == "toml"]
     (tmp_path / "gpu.toml").write_text(body)
-    assert executors.read_profile(tmp_path / "gpu.toml").jobs == 8
+    assert read_profile(tmp_path / "gpu.toml").jobs == 8
 
 
 def test_every_reason_is_needed():

@@ -20,10 +20,10 @@ from jal.analysis.rendering import HALF, HALF_NOTE, grid_html, to_csv, to_html, 
 from jal.analysis.text import UNTRUE, listed, plain, plus_minus
 from jal.checkout import find_root
 from jal.experiments.grids import Grid
-from jal.experiments.pace import duration
 from jal.experiments.provenance import commit_in_words
 from jal.experiments.record import Record
 from jal.experiments.shelf import half_in_words
+from jal.experiments.timing import duration
 
 
 @dataclass(frozen=True)

@@ -363,7 +363,7 @@ def attention(
     -------
     (N,) float64
     """
-    from jal.analysis.studies.start import logit_slopes
+    from jal.analysis.slopes import logit_slopes
 
     own = np.asarray(p_y, np.float64)
     relative: NDArray[np.float64] = np.abs(logit_slopes(loss, own, classes)) / (own * (1 - own))

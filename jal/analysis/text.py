@@ -69,3 +69,11 @@ def listed(parts: Iterable[str]) -> str:
     """ "a, b and c"; nothing for none."""
     *most, last = list(parts) or [""]
     return f"{', '.join(most)} and {last}" if most else last
+
+
+def upwards(a: float, digits: int = 2) -> str:
+    """A smallest `a`, rounded up, as befits a lower bound; "none" where there is none."""
+    if math.isinf(a):
+        return "none"
+    step: float = 10.0**-digits
+    return f"{math.ceil(a / step - 1e-6) * step:.{digits}f}"

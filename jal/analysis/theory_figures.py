@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,47 +70,6 @@ def simplex(panels: Mapping[str, Landscape], weights: ArrayLike) -> Figure:
     return figure
 
 
-def transitions(panels: Mapping[str, Array], classes: Sequence[str]) -> Figure:
-    """Transitions as heat maps on one scale: row, the true class; column, the given label; in per cent."""
-    figure: Figure
-    figure, axes = plt.subplots(1, len(panels), figsize=(3.7 * len(panels), 3.9), squeeze=False, sharey=True)
-    places = np.arange(len(classes))
-    for ax, (title, T) in zip(axes[0], panels.items(), strict=True):
-        ax.imshow(T, cmap="Blues", vmin=0, vmax=1)
-        ax.set_title(title)
-        ax.set_xticks(places, classes, rotation=90)
-        ax.set_yticks(places, classes)
-        ax.set_xlabel("given label")
-        ax.grid(False)
-        for i, j in np.argwhere(T > 0):
-            ink = "white" if T[i, j] > 0.5 else INK
-            share = 100 * T[i, j]
-            digits = f"{share:.0f}" if share >= 10 else f"{share:.1f}"
-            ax.text(j, i, digits, ha="center", va="center", color=ink, fontsize=7.5)
-    axes[0, 0].set_ylabel("true class")
-    return figure
-
-
-def thresholds(panels: Mapping[str, Mapping[str, Array]], rates: Array) -> Figure:
-    """The smallest a against the noise rate: a panel for each title, a line for each entry, where finite."""
-    figure: Figure
-    figure, axes = plt.subplots(1, len(panels), figsize=(3.7 * len(panels), 3.6), squeeze=False, sharey=True)
-    for ax, (title, curves) in zip(axes[0], panels.items(), strict=True):
-        for i, (label, values) in enumerate(curves.items()):
-            shown = np.where(np.isfinite(values), values, np.nan)
-            ax.plot(100 * rates, shown, color=PALETTE[i], linestyle=DASHES[i % len(DASHES)], label=label)
-        ax.set_title(title)
-        ax.set_xlabel("noise rate [%]")
-        ax.set_yscale("log")
-        ticks = [1, 2, 5, 10, 20, 50]
-        ax.set_yticks(ticks, [str(t) for t in ticks])
-        ax.minorticks_off()
-        ax.set_ylim(0.95, 60)
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
-    axes[0, 0].set_ylabel("smallest sufficient $a$")
-    return figure
-
-
 def gradient_weights(
     confidence: Array, panels: Mapping[str, Mapping[str, Array]], ylabel: str, logarithmic: bool = False
 ) -> Figure:
@@ -146,37 +105,6 @@ def gradient_weights(
             ax.set_yscale("log")
         ax.legend()
     axes[0, 0].set_ylabel(ylabel)
-    return figure
-
-
-def label_sums(spread: Mapping[str, float], symmetric: Collection[str]) -> Figure:
-    """How much the sum of each loss over all labels varies with the prediction, on a logarithmic axis.
-
-    Parameters
-    ----------
-    spread
-        loss -> range of the sum, relative to its mean.
-    symmetric
-        the losses to mark as symmetric (Definition 4.1).
-    """
-    figure: Figure
-    figure, ax = plt.subplots(figsize=(6.4, 0.22 * len(spread) + 0.8))
-    floor = 1e-17
-    for row, (name, value) in enumerate(spread.items()):
-        marker = (
-            {"marker": "o", "color": PALETTE[0]}
-            if name in symmetric
-            else {"marker": "D", "color": PALETTE[1]}
-        )
-        ax.plot(max(value, floor), row, ms=5.5, linestyle="none", **marker)
-    ax.set_xscale("log")
-    ax.set_xlim(floor / 3, 30)
-    ticks = [floor, 1e-12, 1e-8, 1e-4, 1]
-    ax.set_xticks(ticks, ["0", *(f"$10^{{{round(np.log10(t))}}}$" for t in ticks[1:-1]), "1"])
-    ax.minorticks_off()
-    ax.set_yticks(range(len(spread)), [name for name, _ in spread.items()])
-    ax.invert_yaxis()
-    ax.set_xlabel("range of the sum over the labels, relative to its mean")
     return figure
 
 

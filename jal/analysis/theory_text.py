@@ -1,16 +1,15 @@
-"""Proof steps and the catalogue of losses as Markdown, for the pages that show them."""
+"""Proof steps as Markdown, for the pages that show them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import sympy
 from IPython.display import Markdown
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Boolean, Equivalent, Implies
 
-from jal.losses.catalog import CATALOG
 from jal.theory.symbolic.steps import Step
 
 _DERIVED, _CITED, _OPEN = "✓ derived", "cited", "✗ not derived"
@@ -47,21 +46,6 @@ def proof(steps: Iterable[Step], brief: bool = False, first: int = 1) -> Markdow
         if step.statement is not None and not brief:
             texts.append(f"$$\n{_display(step.statement())}\n$$")
     return Markdown("\n\n".join(texts))
-
-
-def catalogue(names: Sequence[str] | None = None) -> Markdown:
-    """The catalogue of losses as a table: name, formula, kind, source; all of them, or those named."""
-    rows = [CATALOG[name] for name in names or CATALOG]
-    lines = ["| loss | role | symmetric | asymmetric | formula and source |", "|---|---|---|---|---|"]
-    for entry in rows:
-        # A bare vertical bar would end the table's cell.
-        formula = entry.formula.replace(r"\|", r"\Vert ").replace("|", r"\vert ")
-        role = "–" if entry.role == "none" else entry.role
-        symmetric = "yes" if entry.symmetric else "no"
-        lines_of_formula = "<br>".join(f"${part}$" for part in formula.split(r",\;"))
-        source = f"{lines_of_formula}<br>{{cite:t}}`{entry.source}`"
-        lines.append(f"| **{entry.name}** | {role} | {symmetric} | {entry.asymmetric} | {source} |")
-    return Markdown("\n".join(lines))
 
 
 def _display(statement: Boolean) -> str:

@@ -21,16 +21,15 @@ from pathlib import Path
 
 import papermill  # noqa: F401  Its processes need it: one that lacks it is told so at once, not once a notebook.
 
-from jal import lease
+from jal import locks
 from jal.book.parameters import NotReadable, Parameter, plain, read
 from jal.checkout import find_root
 from jal.cores import cores
 from jal.errors import InputError, printable, unknown
-from jal.executors import connect
 from jal.experiments import reads
+from jal.experiments.cluster import connect
 from jal.experiments.grids import PROFILES
 from jal.experiments.watch import BATCH, SILENCE
-from jal.lease import Lease
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -84,7 +83,7 @@ def run_notebooks(
         Processes at a time; None for one per core. With more than one, each computes on a single thread.
     scheduler
         Runs them on a cluster that shares this folder: an address, or a Slurm profile (see
-        `jal.executors.connect`). Its workers say how many run at a time.
+        `jal.experiments.cluster.connect`). Its workers say how many run at a time.
     output
         Folder for the executed notebooks, made if need be; None for `runs/notebooks` of the checkout.
     root
@@ -121,9 +120,9 @@ def run_notebooks(
     folder = _writable(Path(output) if output is not None else top / "runs" / "notebooks", top)
     runs: dict[str, NotebookRun] = {}
     with ExitStack() as at_the_end:
-        permit = Lease(folder / f".{uuid.uuid4().hex}.json")
+        flag = folder / f".{uuid.uuid4().hex}.lock"
         single = scheduler is not None or workers > 1
-        execute = partial(_execute, permit=permit.file, single=single, note=not name_values)
+        execute = partial(_execute, flag=flag, single=single, note=not name_values)
         if scheduler is None:
             pool: Executor = ThreadPoolExecutor(workers)
             execute = partial(execute, tell=tell)
@@ -133,9 +132,10 @@ def run_notebooks(
             pool = cluster.executor()
             tell(f"{len(sources)} notebooks go to {scheduler}")
         at_the_end.callback(pool.shutdown, wait=False)
-        permit.take()
-        # Only an interruption comes to an end with something still to do: it stops without the permit.
-        at_the_end.callback(permit.release)
+        lock = locks.acquire(flag)
+        assert lock is not None  # nobody else knows its name
+        # Only an interruption comes to an end with something still to do: it stops without the lock.
+        at_the_end.callback(locks.release, lock)
 
         def ended(run: NotebookRun) -> None:
             runs[run.name] = run
@@ -263,17 +263,17 @@ def _execute(
     source: Path,
     target: Path,
     values: Mapping[str, object],
-    permit: Path,
+    flag: Path,
     single: bool,
     note: bool = False,
     tell: Callable[[str], None] = lambda _: None,
 ) -> NotebookRun:
-    """Executes one notebook, on one thread if asked, for as long as the `permit` is held.
+    """Executes one notebook, on one thread if asked, for as long as somebody holds the lock `flag`.
 
     If asked, it notes what the notebook looks for in stores, in a file beside the target.
     """
     name = source.stem
-    if not (source.is_file() and lease.alive(permit)):
+    if not (source.is_file() and locks.is_held(flag)):
         reason = f"{socket.gethostname()} does not see {source} and {target.parent}: they must be shared"
         return NotebookRun(name, target, 0.0, reason)
     tell(f"{name}: started")
@@ -288,7 +288,7 @@ def _execute(
         with subprocess.Popen(
             command, cwd=source.parent, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log
         ) as process:
-            ended = _attend(process, json.dumps(values), permit)
+            ended = _attend(process, json.dumps(values), flag)
         log.seek(0)
         lines = [line.strip() for line in log if line.strip()]
     if ended and draft.is_file():
@@ -300,16 +300,16 @@ def _execute(
     return NotebookRun(name, target, time.perf_counter() - start, error if process.returncode else None)
 
 
-def _attend(process: subprocess.Popen[bytes], values: str, permit: Path) -> bool:
-    """Gives a notebook's process its values, and waits; whether it came to its end, the permit being held."""
+def _attend(process: subprocess.Popen[bytes], values: str, flag: Path) -> bool:
+    """Gives a notebook's process its values, and waits; whether it came to its end, the lock being held."""
     if process.stdin is not None:
         with suppress(BrokenPipeError):
             process.stdin.write(f"{values}\n".encode())
             process.stdin.flush()
     while process.poll() is None:
         with suppress(subprocess.TimeoutExpired):
-            process.wait(lease.POLL)
-        if not lease.alive(permit):
+            process.wait(locks.POLL)
+        if not locks.is_held(flag):
             process.kill()
             process.wait()
             return False

@@ -39,7 +39,9 @@ from jal.errors import InputError
 def train(
     dataset: Annotated[
         str,
-        typer.Option(help="digits, mnist, fashion-mnist, cifar10, cifar100, webvision or clothing1m."),
+        typer.Option(
+            help="digits, mnist, fashion-mnist, cifar10, cifar100, cifar100-coarse, webvision or clothing1m."
+        ),
     ],
     loss: Annotated[str, typer.Option(help="A name of the paper's tables: CE, NCE+RCE, JAL-CE, ...")],
     noise: NoiseName = "clean",
@@ -65,6 +67,12 @@ def train(
     device: Device = "auto",
     deterministic: Deterministic = False,
     plain: Plain = False,
+    skip_broken: Annotated[
+        bool,
+        typer.Option(
+            "--skip-broken", help="Of WebVision and Clothing1M, pass over images that are missing or broken."
+        ),
+    ] = False,
     again: Annotated[bool, typer.Option("--again", help="Run even if the Record is there.")] = False,
     dry_run: Annotated[
         bool,
@@ -77,6 +85,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train on noisy labels by the paper's recipe; print the last epoch's test accuracy, keep a Record."""
+    from jal.datasets.large.report import FIRST
     from jal.datasets.large.sets import TRAINED
     from jal.experiments.labels import report_of
     from jal.experiments.run import estimates, train_command, training_data
@@ -98,7 +107,10 @@ def train(
         **_overrides(recipe or [], precision),
     )
     if dry_run:
-        times = {name: round(s, 1) for name, s in estimates(spec, device, data_root, labels, plain).items()}
+        times = {
+            name: round(s, 1)
+            for name, s in estimates(spec, device, data_root, labels, plain, skip_broken).items()
+        }
         plan = {
             "id": spec.id,
             "spec": json.loads(spec.to_json()),
@@ -121,8 +133,11 @@ def train(
     if tensorboard is not None:
         progress = logged(progress, tensorboard / spec.id)
     record, file, fresh = train_command(
-        spec, results, device, deterministic, again, progress, data_root, labels, plain
+        spec, results, device, deterministic, again, progress, data_root, labels, plain, skip_broken
     )
+    for images, problems in record.left_out.items():
+        more = f", and {len(problems) - FIRST:,} more" if len(problems) > FIRST else ""
+        say(f"{images}: {len(problems):,} passed over ({', '.join(problems[:FIRST])}{more})", err=True)
     if as_json:
         say(file.read_text(), nl=False)
         return

@@ -1,313 +1,371 @@
-"""A sweep's workers on other machines: dask's processes, and the GPUs that each of their runs is given."""
+"""Other machines: dask's workers, reached through their scheduler's address or started as Slurm's jobs.
+
+Whoever sends them work knows `concurrent.futures.Executor` alone.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import math
-import platform
-import socket
+import shutil
+import subprocess
+import sys
 import time
-from collections import Counter
+import tomllib
+import warnings
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
-from dataclasses import dataclass
-from functools import partial
-from importlib.metadata import version
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jal._version import __version__
-from jal.errors import InputError, JalError
-from jal.executors import Cluster, connect
-from jal.experiments import provenance
-from jal.experiments.device import choose_device
-from jal.experiments.record import Record
-from jal.experiments.spec import SCIENCE, RunSpec
-from jal.experiments.workers import Runner, Worker, hardware_of, make
+from jal import files
+from jal.errors import InputError
+from jal.experiments.schema import unpack
 
-LOOK = 2.0
-"""Seconds between two looks at which workers there are."""
+TIMEOUT = 10.0
+"""Seconds that a scheduler has to answer."""
+
+UNHEARD = 30.0
+"""Seconds after which Slurm is asked about a job whose workers are not heard of any more; dask does so after 15."""
+
+
+QUIET = {"distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "1s"}
+"""dask's settings with which its processes take little of a core. By its defaults they sample the stacks of what runs,
+which can freeze Python 3.11 before 3.11.9 (python/cpython#106883)."""
+
+NO_PAGE = "127.0.0.1:0"
+"""Where dask's processes serve what they measure over HTTP, which nobody has to log in to: to their machine alone."""
+
+OPEN = (
+    "{}: without TLS, whoever reaches this port runs code in its workers; use a network that you trust, or tls:// "
+    "with certificates"
+)
+"""What is said of a scheduler at tcp://."""
 
 
 @dataclass(frozen=True)
-class Introduction:
-    """What a worker process says of itself.
+class Profile:
+    """What a Slurm job of workers is: the keys of a profile, a TOML file.
 
     Attributes
     ----------
-    host
-        its machine.
-    device
-        what kind it computes on: torch's name.
+    jobs
+        how many at a time, at most.
+    cores
+        of a job. On the CPU it makes as many runs at a time, each in a process of its own with one thread.
+    memory
+        of a job, such as "16GB".
+    walltime
+        of a job, as Slurm writes it: "04:00:00".
     gpus
-        the identity of each GPU that it sees, the same in every process of a machine.
-    hardware
-        see `jal.experiments.pace.hardware`.
-    code
-        what must be as it is here: the versions of jal, of its numbers and of dask.
-    versions
-        what may differ, and is told.
-    commit
-        of its code, and whether jal/ has changes on top of it.
-    shares
-        whether it sees the store's folder.
+        of a job: a process for each, and the cores are the threads of those processes, together. 0: none.
+    queue, account
+        Slurm's partition and account; its defaults if left out.
+    directives
+        more options of sbatch, such as "--constraint=a100".
+    skip
+        options of sbatch that are left out, such as "--mem" where Slurm takes none.
+    setup
+        shell lines that come before the workers, such as "module load cuda".
+    interface
+        the network interface by which workers and scheduler reach each other, such as "ib0". If left out, the
+        scheduler listens at this machine's address in the outer network alone.
+    python
+        the workers' interpreter; this one if left out.
     """
 
-    host: str
-    device: str
-    gpus: tuple[str, ...]
-    hardware: str
-    code: str
-    versions: Mapping[str, str]
-    commit: tuple[str, bool]
-    shares: bool
+    jobs: int
+    cores: int
+    memory: str
+    walltime: str
+    gpus: int = 0
+    queue: str | None = None
+    account: str | None = None
+    directives: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    setup: tuple[str, ...] = ()
+    interface: str | None = None
+    python: str = field(default_factory=lambda: sys.executable)
+
+    @property
+    def processes(self) -> int:
+        """Of one job."""
+        return self.gpus or self.cores
 
 
-def introduce(device: str, permit: Path) -> Introduction:
-    """Of the process in which it is called, which is ready for runs afterwards.
-
-    Parameters
-    ----------
-    device
-        "auto", "cpu", "cuda" or "mps".
-    permit
-        the sweep's lease, in its store.
+def read_profile(path: str | Path) -> Profile:
+    """The profile in a file.
 
     Raises
     ------
     InputError
-        for a device that is not here.
+        for a file that is not there or is none.
     """
-    import torch
-
-    device = choose_device(device)
-    if device == "cpu":
-        torch.set_num_threads(1)
-    count = torch.cuda.device_count() if device == "cuda" else 0
-    return Introduction(
-        host=socket.gethostname(),
-        device=device,
-        gpus=tuple(str(torch.cuda.get_device_properties(number).uuid) for number in range(count)),
-        hardware=hardware_of(device),
-        code=_code(),
-        versions=_versions(),
-        commit=provenance.commit(otherwise=provenance.UNKNOWN),
-        shares=permit.is_file(),
-    )
-
-
-def _code() -> str:
-    return f"jal {__version__} with science {SCIENCE}, distributed {version('distributed')}"
-
-
-def _versions() -> dict[str, str]:
-    import torch
-
-    return {"Python": platform.python_version(), "PyTorch": torch.__version__}
-
-
-@dataclass
-class Remote(Worker):
-    """A place for one run at a time, in a process on another machine.
-
-    Attributes
-    ----------
-    gpu
-        the identity of its GPU, if it has one.
-    look
-        for the workers that there are, at once.
-    """
-
-    gpu: str = ""
-    look: Callable[[], None] = lambda: None
-
-    def restart(self) -> None:
-        # Its nanny does, under another address; a run sent to the old one would be lost, and count as a second death.
-        self.look()
-
-    def submit(self, runner: Runner, spec: RunSpec, **options: Any) -> Future[Record]:
-        task = partial(_there, runner, spec, device=self.device, **(options | dict(self.options)))
-        return self.executor.submit(task)
-
-
-def _there(runner: Runner, spec: RunSpec, **options: Any) -> Record:
-    """`make`; bad input may be one machine's alone, which is named."""
+    path = Path(path)
     try:
-        return make(runner, spec, **options)
-    except InputError as error:
-        raise InputError(f"{error} (on {socket.gethostname()})") from None
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"the Slurm profile {path} cannot be read ({error.strerror}): name a file") from None
+    except ValueError as error:
+        raise InputError(f"the Slurm profile {path} is not TOML: {error}") from None
+    profile = unpack(data, Profile, f"the Slurm profile {path}")
+    for name, least in {"jobs": 1, "cores": max(1, profile.gpus), "gpus": 0}.items():
+        if getattr(profile, name) < least:
+            raise InputError(
+                f"{name} = {getattr(profile, name)} in the Slurm profile {path}: give {least} or more"
+                + ", one a GPU" * (least > 1)
+            )
+    return profile
 
 
-class ClusterStaff:
-    """The workers of a cluster: one a process on the CPU; on GPUs as many as a process has threads.
+class Cluster:
+    """A connection to dask's workers: see `connect`."""
 
-    Each GPU gets at most `per_gpu` runs at a time, whichever processes see it. A process that declares the resource
-    GPU has as many of them, and its runs occupy it; one that declares GPU=0 computes on the CPU.
+    def __init__(self, where: str, client: Any, slurm: _Slurm | None = None) -> None:
+        self.where = where
+        self.client = client
+        self._slurm = slurm
+
+    @property
+    def gone(self) -> bool:
+        """Whether the scheduler is, for good."""
+        return self.client.status in ("closing", "closed")
+
+    @property
+    def connected(self) -> bool:
+        """Whether the scheduler answers."""
+        return bool(self.client.status == "running")
+
+    @property
+    def killed(self) -> type[Exception]:
+        """What a future has whose worker died, where dask gives it up."""
+        from distributed import KilledWorker
+
+        return KilledWorker  # type: ignore[no-any-return]
+
+    def workers(self) -> dict[str, Mapping[str, Any]] | None:
+        """What the scheduler says of each worker, by its address; None while it does not answer."""
+        if not self.connected:
+            return None
+        try:
+            client = self.client  # whose own scheduler_info would wait for ever for a scheduler that hangs
+            found = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=TIMEOUT)["workers"]
+        except (OSError, TimeoutError):
+            return None
+        if self._slurm is not None:
+            self._slurm.replace({str(worker["name"]) for worker in found.values()})
+        return dict(found)
+
+    def executor(self, worker: str | None = None, resources: Mapping[str, float] | None = None) -> Executor:
+        """Sends work to one worker, or to any; it occupies these resources there."""
+        only = {} if worker is None else {"workers": [worker], "allow_other_workers": False}
+        options = {"resources": dict(resources)} if resources else {}
+        executor: Executor = self.client.get_executor(pure=False, **only, **options)
+        return executor
+
+    def close(self) -> None:
+        """Ends the connection, and Slurm's jobs."""
+        with suppress(OSError, TimeoutError):
+            self.client.close(timeout=TIMEOUT)
+        if self._slurm is not None:
+            self._slurm.close()
+
+
+def connect(where: str, work: int, logs: Path, tell: Callable[[str], None] = lambda _: None) -> Cluster:
+    """A connection to workers on other machines.
+
+    dask runs the code that it is sent. Slurm's jobs and their scheduler speak TLS with a certificate of their own,
+    made for this connection: who does not have its key is refused.
 
     Parameters
     ----------
     where
-        see `jal.executors.connect`.
-    permit
-        the sweep's lease, in its store.
-    device
-        "auto", "cpu", "cuda" or "mps".
-    runs, jobs, per_gpu
-        see `sweep`.
+        "tcp://host:8786" (or tls://), the address of a `dask scheduler`; or "slurm:FILE", Slurm's jobs by the
+        `Profile` in a file: they begin as Slurm lets them, are replaced when their time is up, and end at `close`.
+    work
+        how many things there are to do at most: no more jobs than that asks for.
+    logs
+        the folder for what jobs print, and for the key of their certificate, which their user alone can read.
     tell
-        is given a line for each worker that comes, goes or cannot be used.
+        is given a line where the connection is open to others.
 
     Raises
     ------
     InputError
-        for a device by number, and as `connect`.
+        where nobody answers, or a dask of another version; for a profile that is none; and where dask or Slurm is
+        not installed.
     """
-
-    def __init__(
-        self,
-        where: str,
-        permit: Path,
-        device: str,
-        runs: int,
-        jobs: int | None,
-        per_gpu: int,
-        tell: Callable[[str], None],
-    ) -> None:
-        if device not in ("auto", "cpu", "cuda", "mps"):
-            raise InputError(
-                f"device {device!r} on a cluster: take auto, cpu, cuda or mps; GPUs are assigned"
-            )
-        self._permit = permit
-        self._device = device
-        self._most = min(runs, jobs or runs)
-        self._per_gpu = per_gpu
-        self._tell = tell
-        self._known: dict[str, Future[Introduction] | list[Remote]] = {}
-        self._refused: dict[str, str] = {}
-        self._told: set[str] = set()
-        self._load: Counter[str] = Counter()
-        self._due = 0.0
-        self._cluster: Cluster = connect(where, self._most, permit.parents[1] / ".slurm", tell)
-
-    @property
-    def gone(self) -> bool:
-        """Whether the scheduler is."""
-        return self._cluster.gone
-
-    @property
-    def workers(self) -> list[Worker]:
-        """Those that may be given runs."""
-        found = [worker for each in self._known.values() if isinstance(each, list) for worker in each]
-        return list(found[: self._most]) if self._cluster.connected else []
-
-    def look(self) -> None:
-        """Finds those that have come and gone.
-
-        Raises
-        ------
-        InputError
-            if there are workers, and none of them can be used.
-        """
-        if time.monotonic() < self._due:
-            return
-        self._due = time.monotonic() + LOOK
-        there = self._cluster.workers()
-        if there is None:
-            return
-        for address in [address for address in self._known if address not in there]:
-            self._lose(address)
-        for address, worker in there.items():
-            found = self._known.get(address)
-            if found is None or (isinstance(found, Future) and found.cancelled()):
-                self._known[address] = self._cluster.executor(address).submit(
-                    introduce, self._device_of(worker), self._permit
-                )
-            elif isinstance(found, Future) and found.done():
-                self._known[address] = self._welcome(address, worker, found)
-        if there and not any(isinstance(each, list) for each in self._known.values()):
-            self._once(f"asking the workers of {self._cluster.where}; those at work answer afterwards")
-        if not there:
-            self._once(f"waiting for workers of {self._cluster.where}")
-        elif len(self._refused) == len(there):
-            raise InputError(
-                f"no worker of {self._cluster.where} can be used; {next(iter(self._refused.values()))}"
-            )
-
-    def close(self, wait: bool) -> None:
-        """Lets the workers go."""
-        self._cluster.close()
-
-    def _welcome(self, address: str, worker: Mapping[str, Any], said: Future[Introduction]) -> list[Remote]:
-        """The places of a worker that has introduced itself."""
+    scheme, _, rest = where.partition(":")
+    if scheme not in ("tcp", "tls", "slurm") or not rest:
+        raise InputError(f"the scheduler {where!r}: give an address, tcp://host:8786, or slurm:PROFILE")
+    profile = read_profile(Path(rest).expanduser()) if scheme == "slurm" else None
+    try:
+        import dask
+        import distributed
+    except ImportError:
+        raise InputError(
+            "--scheduler needs dask, which is not installed: pip install '.[cluster]' in the clone"
+        ) from None
+    # Whatever they have to say, somebody here says it in one line.
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    with dask.config.set(QUIET), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        slurm = None if profile is None else _Slurm(profile, work, logs)
         try:
-            there = said.result()
-            refusal = self._unfit(there)
-        except Exception as error:  # what another machine may lack is not known here
-            refusal = f"{type(error).__name__}: {error}" if not isinstance(error, JalError) else str(error)
+            if slurm is None:
+                _check_version(where)
+            client = distributed.Client(
+                where if slurm is None else slurm.cluster, timeout=TIMEOUT, set_as_default=False
+            )
+        except (OSError, TimeoutError, ValueError, TypeError) as error:
+            if slurm is not None:
+                slurm.close()
+            if isinstance(error, InputError):
+                raise
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(
+                f"no scheduler answers at {where} ({reason}): start one with `dask scheduler`, "
+                "and name the address that it prints"
+            ) from None
+    if scheme == "tcp":
+        tell(OPEN.format(where))
+    return Cluster(where, client, slurm)
+
+
+def _check_version(address: str) -> None:
+    """
+    Raises
+    ------
+    InputError
+        if a scheduler is of another version of dask: they talk past each other.
+    """
+    import distributed
+
+    async def ask() -> str:
+        security = distributed.Security().get_connection_args("client")
+        async with distributed.rpc(address, timeout=TIMEOUT, connection_args=security) as scheduler:
+            return str((await scheduler.versions())["packages"]["distributed"])
+
+    # In a thread: a notebook has a loop of its own in this one.
+    with ThreadPoolExecutor(1) as thread:
+        there, here = thread.submit(asyncio.run, ask()).result(), distributed.__version__
+    if there != here:
+        raise InputError(
+            f"the scheduler at {address} is of distributed {there}, this machine of {here}: "
+            "install the same version on all machines"
+        )
+
+
+class _Slurm:
+    """Jobs of workers, and their scheduler in this process."""
+
+    def __init__(self, profile: Profile, work: int, logs: Path) -> None:
+        for command in ("sbatch", "squeue", "scancel"):
+            if shutil.which(command) is None:
+                raise InputError(
+                    f"slurm needs {command}, which is not here: run this on a machine that sends jobs"
+                )
+        try:
+            from dask_jobqueue import SLURMCluster
+            from distributed import Security
+            from distributed.utils import get_ip
+
+            security = Security.temporary()
+        except ImportError:
+            raise InputError(
+                "slurm needs dask-jobqueue and cryptography, and one is not installed: "
+                "pip install '.[cluster]' in the clone"
+            ) from None
+        files.make_folder(logs)
+        # Without an interface dask would listen at all of them; this is the address that it gives the workers.
+        listening = {} if profile.interface else {"host": get_ip()}
+        self._jobs = max(1, min(profile.jobs, math.ceil(work / profile.processes)))
+        gpus = [f"--gres=gpu:{profile.gpus}"] if profile.gpus else []
+        try:
+            self.cluster = SLURMCluster(
+                queue=profile.queue,
+                account=profile.account,
+                cores=profile.cores,
+                processes=profile.processes,
+                memory=profile.memory,
+                walltime=profile.walltime,
+                interface=profile.interface,
+                python=profile.python,
+                job_extra_directives=[*gpus, *profile.directives],
+                job_directives_skip=list(profile.skip),
+                job_script_prologue=[*map(_export, QUIET.items()), *profile.setup],
+                worker_extra_args=[
+                    *("--no-dashboard", "--dashboard-address", NO_PAGE),
+                    *(("--resources", "GPU=1") if profile.gpus else ()),
+                ],
+                log_directory=str(logs),
+                job_name="jal",
+                security=security,
+                shared_temp_directory=str(logs.absolute()),
+                scheduler_options={"dashboard": False, "dashboard_address": NO_PAGE, **listening},
+            )
+        except (ValueError, OSError, RuntimeError) as error:
+            raise InputError(f"Slurm's workers cannot be set up: {str(error).splitlines()[0]}") from None
+        refusal = self._refused()
         if refusal:
-            self._refused[address] = f"the worker {address} is left out: {' '.join(refusal.split())}"
-            self._tell(self._refused[address])
-            return []
-        for name, here in _versions().items():
-            if there.versions[name] != here:
-                self._once(f"{there.host} has {name} {there.versions[name]}, this machine {here}")
-        declared = worker["resources"].get("GPU")
-        resources = {}
-        if there.device == "cuda" and declared:
-            resources = {"GPU": (1 - 1e-9) / self._per_gpu}  # so that the last fits in spite of rounding
-        executor = self._cluster.executor(address, resources)
-        commit = {} if there.commit[0] == provenance.UNKNOWN else {"commit": there.commit}
-        devices = self._devices(there, worker["nthreads"], declared)
-        names = ", ".join(device for device, _ in devices) or "nothing: its GPUs have their runs"
-        self._tell(f"{address} on {there.host} makes runs on {names}")
-        deaths = (self._cluster.killed,)
-        return [
-            Remote(executor, device, there.hardware, commit, deaths, gpu=gpu, look=self._look_soon)
-            for device, gpu in devices
-        ]
+            self.close()
+            raise InputError(f"Slurm refuses such jobs: {refusal}")
+        self._heard: dict[str, float] = {}
+        self.cluster.scale(jobs=self._jobs)
 
-    def _look_soon(self) -> None:
-        self._due = 0.0
+    def _refused(self) -> str:
+        """Why Slurm would not take the jobs; nothing if it would."""
+        script = self.cluster.job_script()
+        done = subprocess.run(["sbatch", "--test-only"], input=script, capture_output=True, text=True)
+        lines = done.stderr.strip().splitlines()
+        return lines[-1] if done.returncode and lines else ""
 
-    def _unfit(self, there: Introduction) -> str:
-        """Why a worker cannot be used, if so."""
-        if there.code != _code():
-            return f"{there.host} has {there.code}, this machine {_code()}: install the same version"
-        if not there.shares:
-            store = self._permit.parents[1]
-            return f"{there.host} does not see the folder {store}: name one that all machines share"
-        return ""
+    def replace(self, names: set[str]) -> None:
+        """Sends a job for each that has ended.
 
-    def _device_of(self, worker: Mapping[str, Any]) -> str:
-        """What it is asked for."""
-        return "cpu" if self._device == "auto" and worker["resources"].get("GPU") == 0 else self._device
+        Parameters
+        ----------
+        names
+            of the workers that are there.
+        """
+        now, ended = time.monotonic(), []
+        for job, of in list(self.cluster.workers.items()):
+            # A job with several processes has a worker of each: job-0, job-1, ...
+            if any(name == str(job) or name.startswith(f"{job}-") for name in names):
+                self._heard[job] = now
+            elif now - self._heard.get(job, now) > UNHEARD and not _in_queue(of.job_id):
+                ended.append(job)
+        for job in ended:
+            del self.cluster.workers[job], self._heard[job]
+        if ended or len(self.cluster.workers) < self._jobs:
+            self.cluster.scale(jobs=self._jobs)
 
-    def _devices(self, there: Introduction, threads: int, declared: float | None) -> list[tuple[str, str]]:
-        """Of each of a worker's places the device, and the GPU behind it: the one with the fewest runs."""
-        if there.device != "cuda":
-            return [(there.device, "")]
-        fewest = sorted(there.gpus, key=lambda each: self._load[each])
-        gpus = fewest if declared is None else fewest[: math.ceil(declared)]
-        devices = []
-        for _ in range(threads):
-            gpu = min(gpus, key=lambda each: self._load[each])
-            if self._load[gpu] >= self._per_gpu:
-                break
-            self._load[gpu] += 1
-            devices.append((f"cuda:{there.gpus.index(gpu)}", gpu))
-        return devices
+    def close(self) -> None:
+        """Ends the jobs and their scheduler."""
+        with suppress(OSError, TimeoutError, RuntimeError):
+            self.cluster.close(timeout=TIMEOUT)
+        for name in (
+            "ca_file",
+            "cert",
+            "key",
+        ):  # which would lie in the store until Python's memory is tidied
+            file = getattr(self.cluster, f"_job_{name}", None)
+            if file is not None:
+                file.close()
 
-    def _lose(self, address: str) -> None:
-        found = self._known.pop(address)
-        self._refused.pop(address, None)
-        if isinstance(found, Future):
-            found.cancel()
-            return
-        for worker in found:
-            worker.lost = True
-            self._load[worker.gpu] -= 1
-        self._tell(f"{address} is lost")
 
-    def _once(self, line: str) -> None:
-        if line not in self._told:
-            self._told.add(line)
-            self._tell(line)
+def _export(setting: tuple[str, object]) -> str:
+    """A setting of dask as a line of the shell."""
+    name, value = setting
+    return f"export DASK_{name.upper().replace('.', '__')}={value}"
+
+
+def _in_queue(job: str) -> bool:
+    """Whether Slurm still has a job, waiting or running."""
+    done = subprocess.run(["squeue", "--noheader", "--jobs", str(job)], capture_output=True, text=True)
+    # Where the controller does not answer, nothing is known.
+    return bool(done.stdout.strip()) or (done.returncode != 0 and "Invalid job id" not in done.stderr)

@@ -62,7 +62,7 @@ def noisy_labels(
     InputError
         for files that are missing, damaged or other labels than the spec's.
     """
-    from jal import noise
+    from jal import datasets, noise
     from jal.datasets.human import human_labels
     from jal.datasets.instance import fixed_instance_labels
 
@@ -83,12 +83,16 @@ def noisy_labels(
     if file is None:
         raise InputError(f"the labels {kind.variant} come from a file: name it with --labels")
     found = noise.read_labels(file)
-    found.check_against(true)
+    if spec.recipe.train_size is not None and len(found.labels) > len(true):
+        # A file of the whole set, of which these are the first.
+        found.check_against(datasets.load(spec.dataset, root).train_labels)
+    else:
+        found.check_against(true)
     if found.sha256 != kind.variant:
         raise InputError(
             f"{file} holds other labels ({found.sha256[:8]}) than the run's ({str(kind.variant)[:8]})"
         )
-    return found.labels
+    return found.labels[: len(true)]
 
 
 def missed_rates(spec: RunSpec, true: Labels, given: Labels, K: int) -> dict[str, float]:

@@ -159,6 +159,8 @@ class Record:
         of labels that others made: where they come from, and their licence.
     rates
         the noise rate `asked` for and the one `reached`, where exact counts of too few labels fall short of it.
+    left_out
+        of each list of large images, what could not be used and was passed over, where that was asked for.
     """
 
     schema: int
@@ -172,6 +174,7 @@ class Record:
     artifacts: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
+    left_out: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.schema != SCHEMA:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import threading
@@ -12,18 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jal import lease
+from jal import locks
 from jal.errors import InputError, Stopped, TrainingError
 from jal.experiments import artifacts, provenance
 from jal.experiments.device import choose_device, computing
 from jal.experiments.labels import missed_rates, noisy_labels, source_of, validation_labels
-from jal.experiments.ledger import Ledger
 from jal.experiments.record import SCHEMA, Environment, Part, Record, RecordError
 from jal.experiments.schema import pack, unpack
 from jal.experiments.spec import RunSpec
 from jal.experiments.store import Store, stored
-from jal.experiments.workers import lost
-from jal.lease import Lease
 
 if TYPE_CHECKING:
     from jal.datasets import ImageData
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
 
 EpochProgress = Callable[[int, Mapping[str, float]], None]
 
-_on_devices: dict[tuple[str, int, str], DeviceData] = {}
+_on_devices: dict[tuple[str, Path, int, str], DeviceData] = {}
 _shared = threading.Lock()
 """Held by whoever loads what all runs share: those on one card are threads."""
 
@@ -51,6 +49,7 @@ def run(
     keep: Iterable[str] = (),
     store: Store | None = None,
     plain: bool = False,
+    skip_broken: bool = False,
 ) -> Record:
     """Loads the data, makes the labels noisy, trains, and reports.
 
@@ -78,6 +77,8 @@ def run(
         which of `jal.training.observe.ARTIFACTS` to keep, and the store whose files they become, beside the Record.
     plain
         neither compile the network nor capture its steps, on a GPU.
+    skip_broken
+        pass over large images that are missing or broken; the Record names them.
 
     Raises
     ------
@@ -91,15 +92,22 @@ def run(
     import torch
 
     from jal.training.checkpoint import Checkpoints
+    from jal.training.data import StreamedData
     from jal.training.observe import Observer
 
     commit = commit or provenance.commit()
     observer = Observer(keep)
-    with _training(spec, device, deterministic, plain, data_root, labels) as training:
+    with _training(spec, device, deterministic, plain, data_root, labels, skip_broken) as training:
         images = len(training.order)
         kept = Checkpoints(checkpoints, spec.id) if checkpoints is not None else None
         before: list[Part] = []
+        left_out = training.data.left_out if isinstance(training.data, StreamedData) else {}
         if kept is not None and (found := kept.load(training.device)):
+            if found[1].get("left_out", {}) != left_out:
+                raise InputError(
+                    f"{spec.loss.name} ({spec.id}) was begun with other broken images than there are now: "
+                    "begin anew with --again"
+                )
             training.restore(*found)
             observer.restore(found[0])
             before = _parts_of(found[1])
@@ -118,7 +126,9 @@ def run(
                 tensors, meta = training.state()
                 kept.save(
                     tensors | observer.state(),
-                    meta | {"seconds": seconds(), "parts": pack(parts(), list[Part])},
+                    meta
+                    | {"seconds": seconds(), "parts": pack(parts(), list[Part])}
+                    | ({"left_out": left_out} if left_out else {}),
                 )
             if stopping:
                 remedy = "; the same command goes on from there" if kept is not None else ""
@@ -156,6 +166,7 @@ def run(
         artifacts={name: artifacts.keep(store, spec, name, arrays) for name, arrays in seen.items() if store},
         labels=source_of(spec.noise, spec.dataset, labels),
         rates=rates,
+        left_out=left_out,
         timing={
             "seconds": round(seconds(), 3),
             "images_per_second": round(spec.recipe.epochs * images / seconds(), 1),
@@ -185,6 +196,7 @@ def estimate(
     data_root: str | Path | None = None,
     labels: str | Path | None = None,
     plain: bool = False,
+    skip_broken: bool = False,
 ) -> float:
     """The seconds that a run would take here, from a few of its steps.
 
@@ -192,7 +204,7 @@ def estimate(
     ------
     as `run`.
     """
-    with _training(spec, device, False, plain, data_root, labels) as training:
+    with _training(spec, device, False, plain, data_root, labels, skip_broken) as training:
         return training.estimate()
 
 
@@ -202,6 +214,7 @@ def estimates(
     data_root: str | Path | None = None,
     labels: str | Path | None = None,
     plain: bool = False,
+    skip_broken: bool = False,
 ) -> dict[str, float]:
     """As `estimate`, by precision: the spec's own first, then each other that the device is fast at.
 
@@ -214,7 +227,7 @@ def estimates(
     device = choose_device(device)
     own = spec.recipe.precision
     wanted = dict.fromkeys([own, *fast_precisions(device)])
-    return {name: estimate(spec.at(name), device, data_root, labels, plain) for name in wanted}
+    return {name: estimate(spec.at(name), device, data_root, labels, plain, skip_broken) for name in wanted}
 
 
 @contextmanager
@@ -225,6 +238,7 @@ def _training(
     plain: bool,
     data_root: str | Path | None,
     labels: str | Path | None,
+    skip_broken: bool,
 ) -> Iterator[Training]:
     """A run before its first step, and around it the threads and kernels it is to have.
 
@@ -233,7 +247,10 @@ def _training(
     TrainingError
         where its memory does not suffice, then or later; and as `run`.
     """
-    with _memory_told(spec), _prepared(spec, device, deterministic, plain, data_root, labels) as training:
+    with (
+        _memory_told(spec),
+        _prepared(spec, device, deterministic, plain, data_root, labels, skip_broken) as training,
+    ):
         yield training
 
 
@@ -264,6 +281,7 @@ def _prepared(
     plain: bool,
     data_root: str | Path | None,
     labels: str | Path | None,
+    skip_broken: bool,
 ) -> Iterator[Training]:
     import torch
 
@@ -279,7 +297,7 @@ def _prepared(
     device = choose_device(device)
     recipe = spec.recipe
     check_precision(recipe.precision, device)
-    data = _data(spec, data_root)
+    data = _data(spec, data_root, skip_broken)
     channels, size = _seen(spec, data)
     with computing(device, deterministic, pixels=recipe.batch_size * size**2):
         with drawing, torch.random.fork_rng(devices=[]):
@@ -299,7 +317,7 @@ def _prepared(
             training = Training(
                 model,
                 loss,
-                _on_device(data, device),
+                _on_device(data, data_root, device),
                 noisy_labels(spec, data, data_root, labels),
                 recipe,
                 seed=spec.seed,
@@ -319,17 +337,21 @@ def training_data(spec: RunSpec, root: str | Path | None = None) -> ImageData:
     return data if spec.recipe.train_size is None else data.first(spec.recipe.train_size)
 
 
-def _data(spec: RunSpec, root: str | Path | None) -> ImageData | LargeData:
+def _data(spec: RunSpec, root: str | Path | None, skip_broken: bool) -> ImageData | LargeData:
     """What a spec trains and tests on, held whole or read image by image."""
     from jal.datasets.large.sets import TRAINED, load_sets
 
     if spec.dataset not in TRAINED:
+        if skip_broken:
+            raise InputError(
+                f"--skip-broken with {spec.dataset}: it is for {' and '.join(TRAINED)}, whose images lie in files"
+            )
         return training_data(spec, root)
     if spec.noise.kind != "clean":
         raise InputError(
             f"{spec.dataset} with {spec.noise.kind} noise: its labels are noisy as they come, leave --noise out"
         )
-    data = load_sets(spec.dataset, root)
+    data = load_sets(spec.dataset, root, skip_broken)
     return data if spec.recipe.train_size is None else data.first(spec.recipe.train_size)
 
 
@@ -346,11 +368,12 @@ def _seen(spec: RunSpec, data: ImageData | LargeData) -> tuple[int, int]:
     return image.shape[0], image.shape[2]
 
 
-def _on_device(data: ImageData, device: str) -> DeviceData:
+def _on_device(data: ImageData, root: str | Path | None, device: str) -> DeviceData:
     """The data, one copy on a device for all the runs of this process, until another dataset comes."""
     from jal.training.data import DeviceData
 
-    key = data.name, len(data.train_labels), device
+    folder = Path(root or os.environ.get("JAL_DATA", "")).absolute()
+    key = data.name, folder, len(data.train_labels), device
     with _shared:
         if key not in _on_devices:
             _on_devices.clear()
@@ -368,6 +391,7 @@ def train_command(
     data_root: str | Path | None = None,
     labels: str | Path | None = None,
     plain: bool = False,
+    skip_broken: bool = False,
 ) -> tuple[Record, Path, bool]:
     """One run, kept in the folder `results`; one that was stopped there is gone on with.
 
@@ -390,7 +414,7 @@ def train_command(
     if record is not None:
         return record, store.file(spec), False
     kept = Checkpoints(store.checkpoints, spec.id)
-    with stop_on_sigterm() as request, _claimed(spec, store, lambda: request.requested) as claim:
+    with stop_on_sigterm() as request, _locked(spec, store, lambda: request.requested):
         if again:
             kept.clear()
         else:
@@ -398,7 +422,6 @@ def train_command(
                 record = store.get(spec)
             if record is not None:  # made meanwhile
                 return record, store.file(spec), False
-        lost_claim = lease.polled(lambda: not claim.held())
         record = run(
             spec,
             device,
@@ -406,38 +429,36 @@ def train_command(
             progress,
             data_root=data_root,
             checkpoints=store.checkpoints,
-            stop=lambda: request.requested or lost_claim(),
+            stop=lambda: request.requested,
             labels=labels,
             plain=plain,
+            skip_broken=skip_broken,
         )
-        if not claim.held():
-            raise lost(spec)
         file = store.put(record)
         kept.clear()
     return record, file, True
 
 
 @contextmanager
-def _claimed(spec: RunSpec, store: Store, stop: Callable[[], bool]) -> Iterator[Lease]:
-    """The right to make a run; it is waited for while another process has it.
+def _locked(spec: RunSpec, store: Store, stop: Callable[[], bool]) -> Iterator[None]:
+    """While this process has a run's lock; it is waited for while another one has it.
 
     Raises
     ------
     Stopped
         if it was asked to meanwhile.
     """
-    ledger, waited = Ledger(store.path), False
-    while (claim := ledger.claim(spec.id)) is None:
-        if stop():
-            raise Stopped(f"{spec.loss.name} ({spec.id}) was not begun: another process makes it")
+    waited = False
+    while (lock := locks.acquire(store.lock(spec.id))) is None:
         if not waited:
             print(f"{spec.loss.name} ({spec.id}) is being made by another process: waiting", file=sys.stderr)
         waited = True
-        time.sleep(lease.POLL)
+        if stop():
+            raise Stopped(f"{spec.loss.name} ({spec.id}) was not begun: another process makes it")
     try:
-        yield claim
+        yield
     finally:
-        claim.release()
+        locks.release(lock)
 
 
 def _rounded(value: float) -> float:

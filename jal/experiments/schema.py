@@ -160,7 +160,11 @@ def _is_finite(value: Any) -> bool:
 
 def _mismatch(value: object, hint: Any, where: str) -> InputError:
     names = {str: "text", bool: "true or false", int: "an integer", float: "a finite number"}
-    kind = names.get(hint) or getattr(hint, "__name__", str(hint))
+    kind = (
+        "a list"
+        if get_origin(hint) in (list, tuple)
+        else names.get(hint) or getattr(hint, "__name__", str(hint))
+    )
     return InputError(f"{where or 'the value'} is {value!r:.60}: give {kind}")
 
 

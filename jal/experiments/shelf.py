@@ -9,6 +9,7 @@ from jal.checkout import find_root
 from jal.errors import InputError
 from jal.experiments import provenance
 from jal.experiments.grids import PROFILES, Grid, get, names
+from jal.experiments.spec import BORROWED
 from jal.experiments.store import Store
 from jal.experiments.sweep import run_missing
 from jal.training.recipe import RECIPES
@@ -48,8 +49,9 @@ def trusted(beside: Store) -> list[Store]:
 def counts(stores: Iterable[Store]) -> dict[str, dict[str, str]]:
     """How many runs of each grid the stores have, at each profile that it has, such as "12 of 60"; largest first.
 
-    A run that is there in bfloat16 alone counts, and is told (`half_in_words`). Records of other numbers, or that
-    cannot be read, count as missing, with a warning.
+    The profile full is the paper's recipe: a grid of our own data has none. A run that is there in bfloat16 alone
+    counts, and is told (`half_in_words`). Records of other numbers, or that cannot be read, count as missing, with a
+    warning.
     """
     records = [record for store in stores for record in store.records()]
     there = {record.id for record in records}
@@ -59,6 +61,8 @@ def counts(stores: Iterable[Store]) -> dict[str, dict[str, str]]:
     for profile in reversed(PROFILES):
         for name in names(profile):
             grid = get(name, profile=profile)
+            if profile == "full" and grid.specs()[0].dataset in BORROWED:
+                continue  # more seeds of our own data: no recipe of the paper's
             runs = {spec.id for spec in grid.specs(SEEDS.get(profile))}
             twins = 0 if grid.names_precision else len(runs & half)
             done = len(runs & there) + twins

@@ -26,7 +26,7 @@ from jal.training.recipe import recipe as recipe_of
 SCIENCE = 1
 """Raised by hand when, and only when, a change of the code changes the numbers that a run gives."""
 
-BORROWED = {"digits": "cifar10", "fashion-mnist": "cifar10", "mnist": "cifar10"}
+BORROWED = {"cifar100-coarse": "cifar10", "digits": "cifar10", "fashion-mnist": "cifar10", "mnist": "cifar10"}
 """Datasets of ours, and whose loss parameters they take; a spec holds the resulting numbers."""
 
 
@@ -173,8 +173,8 @@ def resolve(
     method
         "exact" or "bernoulli": see `jal.noise.corrupt`.
     borrow
-        the dataset whose loss parameters to take. The digits, MNIST and Fashion-MNIST, whose recipes are ours, take
-        CIFAR-10's.
+        the dataset whose loss parameters to take. The digits, MNIST, Fashion-MNIST and CIFAR-100's 20 coarse
+        classes, whose recipes are ours, take CIFAR-10's.
     loss_parameters
         values instead of the table's.
     overrides

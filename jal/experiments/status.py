@@ -11,12 +11,13 @@ from operator import eq
 from statistics import fmean, stdev
 
 from jal.errors import InputError
+from jal.experiments.failures import Failures
 from jal.experiments.grids import Grid
-from jal.experiments.ledger import Ledger
-from jal.experiments.pace import Pace, duration, hardware
+from jal.experiments.record import Record
 from jal.experiments.schema import pack, unpack
 from jal.experiments.spec import RunSpec
 from jal.experiments.store import Store, stored
+from jal.experiments.timing import Timing, duration, hardware
 
 SCHEMA = 1
 """The version of a Status's layout."""
@@ -167,16 +168,15 @@ def status(grid: Grid, stores: Sequence[Store], seeds: Iterable[int] | None = No
         instead of the grid's own.
     """
     seeds = tuple(dict.fromkeys(grid.seeds if seeds is None else seeds))
-    ledgers = [Ledger(store.path) for store in stores]
-    running = {id for ledger in ledgers for id in ledger.running()}
-    failures = {id: reason for ledger in ledgers for id, reason in ledger.failures().items()}
+    running = {id for store in stores for id in store.running()}
+    failures = {id: why for store in stores for id, why in Failures(store.path).all().items()}
     states: dict[RunSpec, str] = {}
-    accuracies: dict[RunSpec, float] = {}
+    records: dict[str, Record] = {}
 
     def look(run: RunSpec) -> str:
         record = stored(run, stores)
         if record is not None:
-            accuracies[run] = record.accuracy
+            records[run.id] = record
             return "done"
         return "running" if run.id in running else "failed" if run.id in failures else "missing"
 
@@ -185,11 +185,12 @@ def status(grid: Grid, stores: Sequence[Store], seeds: Iterable[int] | None = No
         if (row, column) in grid.cells:
             runs = grid.runs((row, column), seeds)
             states |= {run: look(run) for run in runs}
-            done = [accuracies[run] for run in runs if run in accuracies]
+            done = [records[run.id].accuracy for run in runs if run.id in records]
             mean, spread = fmean(done) if done else None, stdev(done) if len(done) > 1 else None
             cells.append(CellStatus(row, column, _counts(states[run] for run in runs), mean, spread))
     waiting = [run for run, state in states.items() if state in ("running", "missing")]
-    left, on = _time_left(waiting, stores)
+    others = [other for store in stores for other in store.records(lambda _: None, but=records)]
+    left, on = _time_left(waiting, [*records.values(), *others])
     return Status(
         schema=SCHEMA,
         grid=grid.name,
@@ -198,7 +199,7 @@ def status(grid: Grid, stores: Sequence[Store], seeds: Iterable[int] | None = No
         columns=grid.columns,
         seeds=seeds,
         stores=tuple(str(store.path) for store in stores),
-        found=held(accuracies, stores),
+        found=held([run for run, state in states.items() if state == "done"], stores),
         counts=_counts(states.values()),
         cells=tuple(cells),
         failures={run.id: failures[run.id] for run, state in states.items() if state == "failed"},
@@ -224,16 +225,13 @@ def _counts(states: Iterable[str]) -> Counts:
     return Counts(runs=numbers.total(), **{name: numbers[name] for name in STATES})
 
 
-def _time_left(waiting: Iterable[RunSpec], stores: Iterable[Store]) -> tuple[float | None, str | None]:
+def _time_left(waiting: Iterable[RunSpec], records: Sequence[Record]) -> tuple[float | None, str | None]:
     """Seconds that runs will take, and on what."""
-    records = [record for store in stores for record in store.records(complain=lambda _: None)]
     if not records:
         return None, None
     latest = max(records, key=lambda record: str(record.environment.get("finished", "")))
-    pace, on = Pace(), hardware(latest.environment)
-    for record in records:
-        pace.learn(record)
-    times = [pace.run(spec, on) for spec in waiting]
+    timing, on = Timing(records), hardware(latest.environment)
+    times = [timing.run(spec, on) for spec in waiting]
     known = [time for time in times if time is not None]
     return sum(known) if len(known) == len(times) else None, on
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import uuid
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
 
-from jal import files
+from jal import files, locks
 from jal.experiments import reads
 from jal.experiments.record import Record, RecordError, check_complete, read, sealed
 from jal.experiments.spec import SCIENCE, RunSpec
@@ -43,6 +43,14 @@ class Store:
     def checkpoints(self) -> Path:
         """The folder of what unfinished runs have reached."""
         return self.path / ".checkpoints"
+
+    def lock(self, id: str) -> Path:
+        """The lock of a run, which whoever makes it holds: see `jal.locks`."""
+        return self.path / ".locks" / f"{id}.lock"
+
+    def running(self) -> set[str]:
+        """The ids of the runs that somebody is making."""
+        return locks.held_in(self.path / ".locks")
 
     def prepare(self) -> None:
         """Makes the folder, and makes sure, before hours of training, that it can be written.
@@ -102,10 +110,20 @@ class Store:
         found = [self.file(run)] if isinstance(run, RunSpec) else self._files(f"{run}.json")
         return next((self._read(file) for file in found if file.is_file()), None)
 
-    def records(self, complain: Callable[[str], None] = warnings.warn) -> list[Record]:
-        """All Records of this version's numbers; each file that holds none of them is named to `complain`."""
+    def records(
+        self, complain: Callable[[str], None] = warnings.warn, but: Container[str] = ()
+    ) -> list[Record]:
+        """All Records of this version's numbers; each file that holds none of them is named to `complain`.
+
+        Parameters
+        ----------
+        but
+            the ids of those that are left out, because they have been read already.
+        """
         found = []
         for file in self._files("*.json"):
+            if file.stem in but:
+                continue
             try:
                 record = self._read(file)
                 if record.spec.science != SCIENCE:
@@ -151,7 +169,7 @@ class Store:
             )
 
     def _files(self, pattern: str) -> list[Path]:
-        # Folders with a dot are for what is not a Record: checkpoints, claims, failures. And a Record is named by its
+        # Folders with a dot are for what is not a Record: checkpoints, locks, failures. And a Record is named by its
         # id: beside those of data/results there are benchmarks and reports.
         files = (file for file in self.path.glob(f"*/{pattern}") if not file.parent.name.startswith("."))
         found = (file for file in files if _ID.fullmatch(file.stem))
@@ -167,14 +185,17 @@ def find(run: RunSpec | str, stores: Iterable[Store]) -> tuple[Record, Store] | 
     return None
 
 
-def stored(spec: RunSpec, stores: Iterable[Store]) -> Record | None:
-    """What the stores have; a damaged file counts as missing, and is named."""
-    try:
-        found = find(spec, stores)
-    except RecordError as error:
-        warnings.warn(f"{error}; it is kept in {ASIDE} when it is run again", stacklevel=3)
-        return None
-    return found[0] if found else None
+def stored(spec: RunSpec, stores: Iterable[Store], keep: Sequence[str] = ()) -> Record | None:
+    """The first Record of a spec that has kept all of these; a damaged file counts as missing, and is named."""
+    for store in stores:
+        try:
+            record = store.get(spec)
+        except RecordError as error:
+            warnings.warn(f"{error}; it is kept in {ASIDE} when it is run again", stacklevel=3)
+            continue
+        if record is not None and record.has(keep):
+            return record
+    return None
 
 
 @lru_cache(maxsize=8)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from html import escape
 from typing import Any, TextIO
 
-from jal.experiments.pace import duration
+from jal.experiments.timing import duration
 
 SILENCE = 30.0
 """Seconds without a line after which one says how far it is."""

@@ -20,12 +20,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from jal import lease
+from jal import locks
 from jal.cores import cores
-from jal.errors import InputError, Stopped, TrainingError
-from jal.experiments import pace, provenance
+from jal.errors import Stopped, TrainingError
+from jal.experiments import provenance, timing
 from jal.experiments.device import choose_device
-from jal.experiments.ledger import Ledger
+from jal.experiments.failures import Failures
 from jal.experiments.record import Record, RecordError
 from jal.experiments.spec import RunSpec
 from jal.experiments.store import Store
@@ -34,143 +34,80 @@ Runner = Callable[..., Record]
 """`jal.experiments.run`, or what has its arguments."""
 
 
-class Elsewhere(Exception):
+class MadeElsewhere(Exception):
     """A run that is not this sweep's to make: another makes it, or it is done, or it has failed."""
 
 
 def make(
-    runner: Runner, spec: RunSpec, store: Store, permit: Path, keep: tuple[str, ...] = (), **options: Any
+    runner: Runner, spec: RunSpec, store: Store, sweep: Path, keep: tuple[str, ...] = (), **options: Any
 ) -> Record:
     """Makes one run, which nobody else does meanwhile; when this returns, the Record is in the store.
 
-    Parameters
-    ----------
-    permit
-        the sweep's lease; once it is gone, the run writes a checkpoint and stops.
-    keep
-        what the run keeps besides its Record; one without it counts as missing.
-    options
-        more arguments of `runner`.
-
-    Raises
-    ------
-    Elsewhere
-        if it is not to be made.
-    Stopped
-        if it was asked to, or has lost its claim.
-    TrainingError
-        if it failed, in one line, which the ledger has too.
-    InputError
-        as `runner`, or if the store cannot be written.
+    It goes on for as long as somebody holds the lock `sweep`, and then raises Stopped. A run that is not this sweep's
+    to make raises MadeElsewhere; one that fails is noted in the store and raises TrainingError, in one line.
     """
     import torch
 
-    if not lease.alive(permit):  # asked while the process was starting
+    if not locks.is_held(sweep):  # stopped while the process was starting
         raise Stopped(f"{spec.loss.name} ({spec.id}) was not begun")
-    ledger = Ledger(store.path)
-    claim = ledger.claim(spec.id)
-    if claim is None:
-        raise Elsewhere(spec.id)
+    lock = locks.acquire(store.lock(spec.id), wait=0)
+    if lock is None:
+        raise MadeElsewhere(spec.id)
     try:
-        if _settled(spec, store, ledger, keep):
-            raise Elsewhere(spec.id)
-        stop = lease.polled(lambda: not (lease.alive(permit) and claim.held()))
+        # A network file system remembers for a while that a file was absent, unless it sees its folder change.
+        with suppress(OSError):
+            probe = store.file(spec).with_name(f".{uuid.uuid4().hex}.tmp")
+            probe.touch()
+            probe.unlink()
+        if outcome(spec, store, keep) is not None:
+            raise MadeElsewhere(spec.id)
         if keep:
             options |= {"keep": keep, "store": store}
+        stop = locks.polled(lambda: not locks.is_held(sweep))
         record = runner(spec, stop=stop, checkpoints=store.checkpoints, **options)
-        if not claim.held():
-            raise lost(spec)
         store.put(record)
         shutil.rmtree(store.checkpoints / spec.id, ignore_errors=True)
         return record
     except (TrainingError, MemoryError, torch.OutOfMemoryError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        ledger.fail(spec.id, reason, options["commit"][0])
+        Failures(store.path).note(spec.id, reason, options["commit"][0])
         raise TrainingError(reason) from None
     finally:
-        claim.release()
+        locks.release(lock)
 
 
-def lost(spec: RunSpec) -> Stopped:
-    """The error of a run whose claim was lost while it was made."""
-    return Stopped(
-        f"{spec.loss.name} ({spec.id}) is no longer this process's to make: its claim is gone, or another's; "
-        "the same command goes on"
-    )
+def outcome(spec: RunSpec, store: Store, keep: Sequence[str]) -> Record | str | None:
+    """What has become of a run, whoever made it: its Record with all that is to be kept, or why it failed."""
+    with suppress(RecordError):
+        record = store.get(spec)
+        if record is not None and record.has(keep):
+            return record
+    return Failures(store.path).reason(spec.id)
 
 
-@dataclass
+@dataclass(eq=False)
 class Worker:
-    """A place for one run at a time.
+    """A place for one run at a time, on a device of torch's name; `lost` once it is gone, with the run that it had.
 
-    Attributes
-    ----------
-    executor
-        has it.
-    device
-        torch's name of where its runs are made.
-    hardware
-        the same, as in `jal.experiments.pace`.
-    options
-        arguments of `run` that are the worker's.
-    deaths
-        the errors of a future whose process died.
-    lost
-        whether it is gone, and the run that it had with it.
+    `hardware` is the device as in `jal.experiments.timing`; `options` are arguments of `run` that are the worker's.
     """
 
     executor: Executor
     device: str
     hardware: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    deaths: tuple[type[Exception], ...] = (BrokenExecutor,)
     lost: bool = False
 
-    def submit(self, runner: Runner, spec: RunSpec, **options: Any) -> Future[Record]:
-        """Begins a run: see `make`. The future has its Record, or what `make` raised, or one of `deaths`."""
-        return self.executor.submit(
-            partial(make, runner, spec, device=self.device, **(options | dict(self.options)))
-        )
-
-    def started(self) -> bool:
-        """Whether it has come as far as being of use."""
-        return True
-
-    def restart(self) -> None:
-        """Makes it useful again after its process died."""
+    def submit(self, task: Callable[..., Record]) -> Future[Record]:
+        """Begins a run: `make`, given all but the worker's options."""
+        return self.executor.submit(partial(task, device=self.device, **self.options))
 
 
-class Local(Worker):
-    """A thread or process of this machine, of its own: if it is killed, no other worker's run goes with it.
-
-    Parameters
-    ----------
-    make
-        its executor.
-    """
-
-    def __init__(self, make: Callable[[], Executor], device: str, hardware: str) -> None:
-        self._make = make
-        super().__init__(make(), device, hardware)
-        self._first = self.executor.submit(os.getpid)
-
-    def submit(self, runner: Runner, spec: RunSpec, **options: Any) -> Future[Record]:
-        try:
-            return super().submit(runner, spec, **options)
-        except BrokenExecutor:  # killed while it was idle
-            self.restart()
-            return super().submit(runner, spec, **options)
-
-    def started(self) -> bool:
-        return self._first.done() and self._first.exception() is None
-
-    def restart(self) -> None:
-        self.executor = self._make()
-        self._first = self.executor.submit(os.getpid)
-
-
-class Staff(Protocol):
+class Pool(Protocol):
     """All workers of a sweep."""
+
+    deaths: tuple[type[Exception], ...]
+    """The errors of a future whose process died."""
 
     @property
     def workers(self) -> Sequence[Worker]:
@@ -180,36 +117,25 @@ class Staff(Protocol):
     def gone(self) -> bool:
         """Whether none will ever come again."""
 
-    def look(self) -> None:
-        """Brings `workers` up to date; asked often."""
+    def update(self) -> None:
+        """Brings `workers` up to date; called often."""
+
+    def restart(self, worker: Worker) -> bool:
+        """Makes a worker useful again after its process died; False if it died while it started."""
 
     def close(self, wait: bool) -> None:
         """No more runs; `wait` for those being made."""
 
 
-class LocalStaff:
-    """The workers of this machine.
+class LocalPool:
+    """The workers of this machine, each a thread or process of its own: if one is killed, no other's run goes too.
 
-    Parameters
-    ----------
-    device
-        torch's name, or "auto". "cuda" is every GPU that is visible, "cuda:1" that one.
-    runs
-        how many there are to make: no more workers than that.
-    jobs
-        workers at most; on the CPU, if left out, one a core.
-    per_gpu
-        workers of each GPU.
-    threads
-        whether workers are threads; if left out, on a GPU and where there is one worker alone.
-
-    Raises
-    ------
-    InputError
-        for a device that is not here.
+    Not more than there are `runs`, or `jobs`; on the CPU, if that is left out, one a core. `threads`, if left out,
+    where there is a GPU or one worker alone.
     """
 
     gone = False
+    deaths: tuple[type[Exception], ...] = (BrokenExecutor,)
 
     def __init__(
         self, device: str, runs: int, jobs: int | None, per_gpu: int, threads: bool | None = None
@@ -218,21 +144,22 @@ class LocalStaff:
         if devices[0] == "cpu":
             devices *= jobs or cores()
         devices = devices[: max(1, min(runs, jobs or runs))]
-        if threads is None:
-            threads = devices[0] != "cpu" or len(devices) == 1
-        context = multiprocessing.get_context("spawn")
+        self._threads = devices[0] != "cpu" or len(devices) == 1 if threads is None else threads
+        names = {each: hardware_of(each) for each in devices}
+        self.workers = [_LocalWorker(self._executor, each, names[each]) for each in devices]
 
-        def process() -> Executor:
-            return ProcessPoolExecutor(1, context, _begin)
-
-        def thread() -> Executor:
+    def _executor(self) -> Executor:
+        if self._threads:
             return ThreadPoolExecutor(1)
+        return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin)
 
-        hardware = {each: hardware_of(each) for each in devices}
-        self.workers = [Local(thread if threads else process, each, hardware[each]) for each in devices]
-
-    def look(self) -> None:
+    def update(self) -> None:
         """They stay as they are."""
+
+    def restart(self, worker: Worker) -> bool:
+        """A new process for one that died; False if that never came to work."""
+        assert isinstance(worker, _LocalWorker)
+        return worker.restart()
 
     def close(self, wait: bool) -> None:
         """No more runs; `wait` for those being made."""
@@ -240,36 +167,29 @@ class LocalStaff:
             worker.executor.shutdown(wait=wait, cancel_futures=True)
 
 
-def _settled(spec: RunSpec, store: Store, ledger: Ledger, keep: tuple[str, ...]) -> bool:
-    """Whether it is done, or has failed."""
-    folder = store.file(spec).parent
-    probe = folder / f".{uuid.uuid4().hex}.tmp"
-    # A network file system remembers for a while that a file was absent, unless it sees its folder change.
-    with suppress(OSError):
-        probe.touch()
-        probe.unlink()
-    try:
-        record = store.get(spec)
-        return (record is not None and record.has(keep)) or ledger.failure(spec.id) is not None
-    except RecordError:
-        return False
+class _LocalWorker(Worker):
+    def __init__(self, make_executor: Callable[[], Executor], device: str, hardware: str) -> None:
+        super().__init__(make_executor(), device, hardware)
+        self._make_executor = make_executor
+        self._started = self.executor.submit(os.getpid)
 
+    def submit(self, task: Callable[..., Record]) -> Future[Record]:
+        try:
+            return super().submit(task)
+        except BrokenExecutor:  # killed while it was idle
+            self.restart()
+            return super().submit(task)
 
-def check_numbers(jobs: int | None, per_gpu: int) -> None:
-    """
-    Raises
-    ------
-    InputError
-        for no workers.
-    """
-    for name, value in (("jobs", jobs), ("per_gpu", per_gpu)):
-        if value is not None and value < 1:
-            raise InputError(f"{name}={value}: give a number from 1 on")
+    def restart(self) -> bool:
+        had_started = self._started.done() and self._started.exception() is None
+        self.executor = self._make_executor()
+        self._started = self.executor.submit(os.getpid)
+        return had_started
 
 
 def hardware_of(device: str) -> str:
     """What a Record made on a device of this machine would say that it ran on."""
-    return pace.hardware(provenance.environment(device, 1, (provenance.UNKNOWN, False)))
+    return timing.hardware(provenance.environment(device, 1, (provenance.UNKNOWN, False)))
 
 
 def _begin() -> None:

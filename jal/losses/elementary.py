@@ -6,7 +6,7 @@ label. It broadcasts: `own` of shape (..., 1) gives the loss of one label, `own 
 
 Powers and exponentials are taken so that values and gradients are finite wherever the scores are, p = 0 and
 p = 1 included; `p` is never formed where `log p` will do. A class whose logit is -inf is masked: its score is
-that of p = 0, and no gradient reaches it.
+that of p = 0, no gradient reaches it, and K, the number of classes, does not count it.
 """
 
 from __future__ import annotations
@@ -89,15 +89,20 @@ def eps_log_softmax(logits: Tensor, m: float) -> Tensor:
 def relative_softplus(logits: Tensor) -> Tensor:
     """softplus(z) / mean(softplus(z)), as K softmax(log softplus(z)): no 0/0 at very negative logits.
 
-    The score of a masked class is -inf; the mean counts it.
+    The score of a masked class is -inf.
     """
     low = logits < LOG_SOFTPLUS_IS_IDENTITY_BELOW
     log_softplus = torch.where(low, logits, F.softplus(logits.masked_fill(low, 0.0)).log())
-    scores = logits.shape[-1] * F.softmax(log_softplus, dim=-1)
+    scores = _classes(logits) * F.softmax(log_softplus, dim=-1)
     return torch.where(torch.isneginf(logits), -torch.inf, scores)
 
 
 # Helpers
+
+
+def _classes(every: Tensor) -> Tensor:
+    """K, the number of classes that are not masked, (..., 1)."""
+    return (~torch.isneginf(every)).sum(-1, keepdim=True)
 
 
 def _floored(log_p: Tensor, eps: float) -> Tensor:
@@ -180,13 +185,10 @@ def asymmetric_exponential(own: Tensor, every: Tensor, a: float) -> Tensor:
 
 
 def asymmetric_mean_square_error(own: Tensor, every: Tensor, a: float, q: float = 2.0) -> Tensor:
-    """(1/K) sum_k |a e_k - p_k|^q (AMSE, equation (7) of the paper; any q > 0 as in its Theorem 4.1).
-
-    K is the number of logits, the masked ones included.
-    """
+    """(1/K) sum_k |a e_k - p_k|^q (AMSE, equation (7) of the paper; any q > 0 as in its Theorem 4.1)."""
     _must_fit(a, a, q, own.dtype)
     others = (q * every).exp().sum(-1, keepdim=True) - (q * own).exp()
-    return (_power(a - own.exp(), q) + others) / every.shape[-1]
+    return (_power(a - own.exp(), q) + others) / _classes(every)
 
 
 def label_distributionally_robust(own: Tensor, every: Tensor, lam: float, margin: float = 0.1) -> Tensor:
@@ -194,6 +196,4 @@ def label_distributionally_robust(own: Tensor, every: Tensor, lam: float, margin
     # With r = softmax(s / lam)_y the sum is (r + (1 - r) e^{margin / lam}) / r: one plus the others' odds.
     log_r = own / lam - torch.logsumexp(every / lam, dim=-1, keepdim=True)
     others = torch.log(_complement(log_r).clamp_min(torch.finfo(log_r.dtype).tiny))
-    # A tensor's logarithm, because `math.log` would fix K for good in an exported graph.
-    log_K = torch.full((), every.shape[-1], dtype=torch.float64).log()
-    return lam * (-F.logsigmoid(log_r - others - margin / lam) - log_K)
+    return lam * (-F.logsigmoid(log_r - others - margin / lam) - _classes(every).to(log_r.dtype).log())

@@ -32,9 +32,8 @@ class Loss(nn.Module):
 
     Half-precision logits are raised to float32 first, and the loss is then float32; float64 stays float64.
 
-    A class whose logit is -inf is masked: for this sample no sum and no norm has it in it, and it gets no gradient;
-    the 1/K of AMSE and LDR, K being the number of logits, counts it still. The loss of a label that is itself masked
-    is infinite.
+    A class whose logit is -inf is masked: for this sample the loss is that of the other classes alone, as if there were
+    no such class, and it gets no gradient. The loss of a label that is itself masked is infinite.
 
     Parameters
     ----------

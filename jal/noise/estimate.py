@@ -327,3 +327,36 @@ def _counts(counts: ArrayLike) -> NDArray[np.int64]:
     if (table < 0).any() or not table.any():
         raise InputError("counts below 0, or none above it: give how many labels of class i were given as j")
     return table.astype(np.int64)
+
+
+def labels_to_check(transition: Transition, precision: float) -> int:
+    """How many labels *of the deciding class* to check for a relative standard error of `a` (q = 2).
+
+    Parameters
+    ----------
+    transition
+        (K, K) the noise.
+    precision
+        the standard error wished for, as a share of `a`.
+
+    Raises
+    ------
+    InputError
+        where no `a` is enough, or for a precision that is not above 0.
+
+    Examples
+    --------
+    >>> from jal.noise import pair
+    >>> labels_to_check(pair(10, 0.4), precision=0.1)
+    2400
+    """
+    if not precision > 0:
+        raise InputError(f"precision {precision:g}: give a relative standard error above 0, e.g. 0.1")
+    T = np.asarray(transition)
+    own, rival = np.diag(T), (T - np.diag(np.diag(T))).max(axis=1)
+    at = (own - rival).argmin()
+    lead = float(own[at] - rival[at])
+    if lead <= 0:
+        raise InputError(f"margin {lead:g}: no a is enough for this noise, however well it is known")
+    needed = float(own[at] + rival[at] - lead**2) / (lead * precision) ** 2
+    return math.ceil(needed * (1 - 1e-12))  # 0.6 - 0.4 is not 0.2: a whole number is not to be rounded up

@@ -273,7 +273,8 @@ class _Balance:
         self.own, self.w = float(w[self.heaviest]), np.delete(w, self.heaviest)
         self.rest, self.behind = w.sum() - self.w, self.own - self.w
         self.a, self.r, self.bend = a, q - 1, min(q - 1, 1.0)
-        self.v = np.where(self.behind > 0, self.bend / 2, 0.0)
+        # Where the first of the right side's terms alone counts.
+        self.v = -np.expm1(self.bend / self.r * np.log1p(-np.minimum(self.behind / self.rest, 0.5)))
 
     def minimiser(self) -> Floats:
         # The solution for q = 2 is where to look first.
@@ -282,41 +283,56 @@ class _Balance:
             # Less than this neither p_m shows nor a - p_m.
             least = np.log(max(min(self.a - 1, 1) * EPSILON / 4, 1e-300))
             most = np.log(self.w.size / (self.w.size + 1))
-            if self._excess(least)[0] >= 0:
-                missing = np.exp(least)
-            else:
+            low, high = _bisect(self._one_has_more, least, most, 12)
+            if low > least or self._excess(least)[0] < 0:
+                # None has more than exp(high), however much is missing beyond it.
+                high = np.minimum(high + np.log(self.w.size), most)
                 start = np.log(np.maximum(near, 0.01))
-                missing = float(np.exp(_newton(self._excess, least, most, start, 1.0)))
+                missing = float(np.exp(_newton(self._excess, low, high, start, 1.0)))
+            else:
+                missing = np.exp(least)
             others = self._others(missing)
         # What the others are off by rounding, or by a leap between neighbouring floats, is shared out.
         others = np.minimum(others * (missing / (others.sum() or 1.0)), 1 - missing)
         return np.insert(others, self.heaviest, 1 - missing)
 
-    def _others(self, missing: float) -> Floats:
-        """All p_k but the largest, which is 1 - missing."""
+    def _equation(self, missing: float) -> tuple[Callable[[Floats], tuple[Floats, Floats]], Truths]:
+        """The equation of each class's v where the largest p_k is 1 - missing, and which classes are not in use."""
         x, gap = (1 - missing) / self.a, (self.a - 1 + missing) / self.a
         log_x, log_gap = self.r * np.log(x), self.r * np.log(gap)
         # In units of the larger power: both may be below the smallest float.
         unit = max(log_x, log_gap)
         power_x, wanted = np.exp(log_x - unit), self.behind * (np.exp(log_x - unit) + np.exp(log_gap - unit))
+        near_x = self.rest * power_x
 
         def surplus(v: Floats) -> tuple[Floats, Floats]:
             log_ratio = np.log1p(-v) / self.bend
             below = -x * np.expm1(log_ratio)
             room = gap + below
-            near_x = self.rest * power_x
-            near_1 = self.w * np.exp(np.minimum(self.r * np.log(room) - unit, 700))
+            # Bounded, so that its slope is finite too.
+            near_1 = self.w * np.exp(np.minimum(self.r * np.log(room) - unit, 600))
             drop = np.expm1(self.r * log_ratio)
-            value = -near_x * drop - near_1 * np.expm1(self.r * np.log1p(-below / room)) - wanted
+            # Of below / gap, as a tiny gap is lost in the room that there is.
+            value = -near_x * drop - near_1 * np.expm1(-self.r * np.log1p(below / gap)) - wanted
             # What rounding leaves is 0: no step would make it less.
             value[np.abs(value) <= 4 * EPSILON * (1 + self.r) * wanted] = 0
             slope = near_x * (1 + drop) + near_1 * np.exp(log_ratio) * x / room
             return value, slope * self.r / (self.bend * (1 - v))
 
-        # The same at x_k = 0: it is enough for the classes that are not in use.
-        at_zero = self.rest * power_x + self.w * (np.exp(np.minimum(-unit, 700)) - np.exp(log_gap - unit))
-        least = np.where(at_zero <= wanted, 1.0, 0.0)
-        self.v = _newton(surplus, least, np.ones_like(self.w), self.v, self.bend)
+        at_zero = near_x + self.w * (np.exp(np.minimum(-unit, 700)) - np.exp(log_gap - unit))
+        return surplus, at_zero <= wanted
+
+    def _one_has_more(self, log_missing: Floats) -> Truths:
+        """Whether one of the others alone is more than `missing`, where the largest is 1 - missing."""
+        missing = np.exp(log_missing)
+        surplus, _ = self._equation(float(missing))
+        v = np.full_like(self.w, -np.expm1(self.bend * (log_missing - np.log1p(-missing))))
+        return np.asarray(np.any(surplus(v)[0] > 0))
+
+    def _others(self, missing: float) -> Floats:
+        """All p_k but the largest, which is 1 - missing."""
+        surplus, unused = self._equation(missing)
+        self.v = _newton(surplus, np.where(unused, 1.0, 0.0), np.ones_like(self.w), self.v, self.bend)
         return np.asarray((1 - missing) * np.exp(np.log1p(-self.v) / self.bend))
 
     def _excess(self, log_missing: Floats) -> tuple[Floats, Floats]:
@@ -360,9 +376,11 @@ def _newton(
     return x
 
 
-def _bisect(below: Callable[[Floats], Truths], low: Floats, high: Floats) -> tuple[Floats, Floats]:
+def _bisect(
+    below: Callable[[Floats], Truths], low: Floats, high: Floats, halvings: int = 64
+) -> tuple[Floats, Floats]:
     """Close in, elementwise, on where `below` turns from True to False; the last bracket."""
-    for _ in range(64):
+    for _ in range(halvings):
         middle = (low + high) / 2
         under = below(middle)
         low, high = np.where(under, middle, low), np.where(under, high, middle)

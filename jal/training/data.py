@@ -66,6 +66,7 @@ class StreamedData:
     test_labels: Tensor
     num_classes: int
     others: Mapping[str, LargeImages] = field(default_factory=dict)
+    left_out: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def device(self) -> torch.device:
@@ -76,4 +77,4 @@ class StreamedData:
     def of(data: LargeData, device: str | torch.device = "cpu") -> StreamedData:
         """Nothing of the images is read yet."""
         train, test = (torch.tensor(images.labels, device=device) for images in (data.train, data.test))
-        return StreamedData(data.train, train, data.test, test, data.num_classes, data.others)
+        return StreamedData(data.train, train, data.test, test, data.num_classes, data.others, data.left_out)

@@ -11,7 +11,8 @@ import signal
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from multiprocessing import current_process
+from multiprocessing import active_children, current_process
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import numpy as np
@@ -47,9 +48,6 @@ _TOLD = (signal.SIGINT, signal.SIGTERM)
 
 Item = tuple[int, int]
 """An image's number and the seed of its transforms."""
-
-_DEATH = "DataLoader worker (pid"
-"""How torch begins to say that a reader was killed."""
 
 
 class Streamed(Training):
@@ -94,6 +92,7 @@ class Streamed(Training):
             # A daemon, such as a worker of dask's, may not have processes of its own.
             workers = 0 if current_process().daemon else min(cores() - 1, MOST_READERS)
         self.workers = workers
+        self._readers: list[BaseProcess] = []
         self._coming = self._read(data.train_images, self.train_transform, ())
         self.right = {name: torch.zeros((), dtype=self.dtype, device=self.device) for name in data.others}
         # Whether a label is right is not known.
@@ -120,7 +119,7 @@ class Streamed(Training):
             yield
         except RuntimeError as error:
             # torch's, raised wherever the run is when it hears of it.
-            if not str(error).startswith(_DEATH):
+            if all(reader.exitcode in (None, 0) for reader in self._readers):
                 raise
             raise TrainingError(
                 f"a process that reads images was killed: is there memory, and room in /dev/shm, for {self.workers}? "
@@ -166,14 +165,17 @@ class Streamed(Training):
         )
         try:
             with _held_back():
+                before = active_children()
                 coming = iter(loader)
+                alive = [reader for reader in self._readers if reader.exitcode is None]
+                self._readers = alive + [each for each in active_children() if each not in before]
             for found in coming:
                 if isinstance(found, InputError):
                     raise found
                 yield found.to(self.device, self.dtype, memory_format=torch.channels_last, non_blocking=True)
         except (OSError, EOFError) as error:  # a reader died while it handed a batch over
             time.sleep(1)  # in the main thread torch raises now, or it would wherever the error is told
-            raise RuntimeError(f"{_DEATH}): {type(error).__name__}") from None
+            raise RuntimeError(type(error).__name__) from error
 
     @torch.no_grad()
     def _evaluate(self) -> None:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from jal.analysis.text import code, listed, number, percent, plain, plus_minus, signed, with_interval
+from jal.analysis.text import code, listed, number, percent, plain, plus_minus, signed, upwards, with_interval
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,10 @@ def test_text_of_a_file_is_shown_as_it_is(text):
 
 def test_text_of_a_file_cannot_steer_a_terminal():
     assert (plain("a\x1b[2J"), code("a\x1b[2J"), code("")) == ("a\\\\u001b\\[2J", "`a\\u001b[2J`", "` `")
+
+
+@pytest.mark.parametrize(
+    ("a", "text"), [(1.8, "1.80"), (1.801, "1.81"), (9.000000000000002, "9.00"), (math.inf, "none")]
+)
+def test_a_smallest_a_is_rounded_up(a, text):
+    assert upwards(a) == text

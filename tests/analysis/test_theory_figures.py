@@ -11,9 +11,8 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 
 from jal.analysis import theory_figures as figures
-from jal.analysis.figures import LINES, PALETTE
-from jal.noise import asymmetric, symmetric
-from jal.theory import minimum_a, risk, risk_minimiser
+from jal.analysis.figures import LINES
+from jal.theory import risk, risk_minimiser
 
 WEIGHTS = np.array([0.5, 0.3, 0.2])
 
@@ -62,24 +61,6 @@ def test_simplex_marks_weights_minimiser_and_path():
     assert np.allclose(dot.get_xydata(), [corners(ax)[0]])
 
 
-def test_transitions_show_every_entry_and_leave_zeros_empty():
-    T = asymmetric("cifar10", 0.4)
-    figure = figures.transitions({"one": T, "two": symmetric(10, 0.4)}, [str(k) for k in range(10)])
-    one, two = figure.axes
-    assert np.array_equal(one.images[0].get_array(), T)
-    assert sorted(t.get_text() for t in one.texts) == sorted(["100"] * 5 + ["60", "40"] * 5)
-    assert len(two.texts) == 100 and {t.get_text() for t in two.texts} == {"60", "4.4"}
-
-
-def test_thresholds_end_where_they_are_infinite():
-    rates = np.linspace(0, 0.95, 20)
-    values = np.array([minimum_a(symmetric(3, rate)) for rate in rates])
-    (line,) = figures.thresholds({"": {"K = 3": values}}, rates).axes[0].lines
-    drawn = line.get_ydata()
-    assert np.array_equal(np.isnan(drawn), rates >= 2 / 3)
-    assert np.array_equal(drawn[~np.isnan(drawn)], values[np.isfinite(values)])
-
-
 def test_gradient_weights_keep_the_colour_of_a_loss():
     p = np.linspace(0.1, 0.9, 5)
     figure = figures.gradient_weights(
@@ -90,12 +71,3 @@ def test_gradient_weights_keep_the_colour_of_a_loss():
     assert to_hex(ce.get_color()) == to_hex(LINES["CE"]["color"])
     assert to_hex(pale.get_color()) != to_hex(dark.get_color())
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
-
-
-def test_label_sums_tell_symmetric_losses_apart():
-    ax = figures.label_sums({"MAE": 0.0, "CE": 4.0}, {"MAE"}).axes[0]
-    mae, ce = ax.lines
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["MAE", "CE"]
-    assert mae.get_color() == PALETTE[0] and ce.get_color() == PALETTE[1]
-    assert mae.get_marker() != ce.get_marker()
-    assert mae.get_xdata()[0] > 0

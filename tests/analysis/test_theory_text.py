@@ -10,8 +10,7 @@ pytest.importorskip("IPython", reason="the book's extra is not installed")
 
 from sympy import Eq, Gt, Symbol
 
-from jal.analysis.theory_text import catalogue, proof
-from jal.losses.catalog import CATALOG
+from jal.analysis.theory_text import proof
 from jal.theory.symbolic import PROOFS
 from jal.theory.symbolic.steps import Step, cited, given
 
@@ -61,15 +60,3 @@ def test_the_mathematics_of_every_proof_is_well_formed(title):
     words = re.sub(r"\$[^$]*\$", "", displayed)
     assert text.count("{") == text.count("}")
     assert not set("$_^") & set(words)
-
-
-def test_the_catalogue_has_a_row_for_each_loss_and_no_stray_bar():
-    header, rule, *rows = catalogue().data.splitlines()
-    assert len(rows) == len(CATALOG)
-    for row, entry in zip(rows, CATALOG.values(), strict=True):
-        assert f"**{entry.name}**" in row and f"`{entry.source}`" in row
-        assert row.count("|") == header.count("|") == rule.count("|")
-
-
-def test_the_catalogue_can_be_cut():
-    assert len(catalogue(["CE", "JAL-CE"]).data.splitlines()) == 4

@@ -13,7 +13,6 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from jal import datasets
-from jal.analysis import benchmarks
 from jal.errors import InputError
 from jal.models import build
 from jal.training.precision import fast_precisions
@@ -22,6 +21,7 @@ from tests.benchmarks.clock import PARTS
 from tests.benchmarks.loops import Case
 from tests.benchmarks.processes import Failed, Worker
 
+LOOPS = ("conventional", "ours")
 TINY = Case("cifar10", "JAL-CE", "cpu", 1, images=64, width=0.05, batch_size=8, workers=0)
 
 
@@ -44,8 +44,8 @@ def document(tmp_path_factory):
 
 
 def test_nothing_failed(document):
-    assert benchmarks.failures(document) == ""
-    assert document["schema"] == benchmarks.SCHEMA
+    assert not [name for name, found in document["sections"].items() if "failed" in found]
+    assert document["schema"] == benchmark.SCHEMA
     assert list(document["sections"]) == [
         *("speed", "memory", "memory_bfloat16", "split", "roofline", "roofline_bfloat16")
     ]
@@ -57,7 +57,7 @@ def test_the_ratios_are_those_of_the_pairs(document):
     assert len(rates["ours"]) == len(rates["conventional"]) == 2
     assert section["ratios"] == [b / a for a, b in zip(rates["conventional"], rates["ours"], strict=True)]
     assert section["median_ratio"] == median(section["ratios"])
-    assert all(5e7 < section["memory"][loop]["resident_bytes"] < 5e10 for loop in benchmarks.LOOPS)
+    assert all(5e7 < section["memory"][loop]["resident_bytes"] < 5e10 for loop in LOOPS)
     half = section["half"]
     assert half["ratios"] == [
         b / a for a, b in zip(rates["conventional"], half["images_per_second"], strict=True)
@@ -70,38 +70,22 @@ def test_the_ratios_are_those_of_the_pairs(document):
 def test_the_split_is_of_whole_steps(document):
     section = document["sections"]["split"]
     assert tuple(section["seconds"]["conventional"]) == PARTS
-    assert tuple(section["seconds"]["ours"]) == loops.OUR_PARTS == benchmarks.PARTS
-    for loop in benchmarks.LOOPS:
+    assert tuple(section["seconds"]["ours"]) == loops.OUR_PARTS
+    for loop in LOOPS:
         parts = section["seconds"][loop]
         assert all(0 < seconds < 10 for seconds in parts.values())
         assert section["loss_share"][loop] == section["loss_seconds"][loop] / sum(parts.values())
-
-
-def test_the_page_can_show_it(document):
-    speed = document["sections"]["speed"]
-    row, half = benchmarks.speeds(document).to_dict("records")
-    assert row["ratio"] == f"{speed['median_ratio']:.2f}"
-    assert half["ratio"] == f"{speed['half']['median_ratio']:.2f}"
-    assert f"{speed['half']['to_ours']['median_ratio']:.2f}" in benchmarks.half_precision(document)
-    assert list(benchmarks.memory(document).columns) == ["resident [GiB]"]
-    bars = benchmarks.step_split(document).axes[0].patches
-    total = sum(bar.get_width() for bar in bars) / 1000
-    assert total == pytest.approx(
-        sum(sum(parts.values()) for parts in document["sections"]["split"]["seconds"].values())
-    )
-    for sentence in (benchmarks.limits, benchmarks.loss_share, benchmarks.whole_run, benchmarks.origin):
-        assert "nan" not in sentence(document)
 
 
 def test_the_committed_documents_are_whole():
     files = sorted(benchmark.RESULTS.glob("*.json"))
     assert "cpu" in [file.stem for file in files]
     for file in files:
-        found = benchmarks.read(file)
+        found = json.loads(file.read_text())
+        assert found["schema"] == benchmark.SCHEMA
         assert found["case"]["device"] == file.stem and found["case"]["images"] is None
-        assert all(
-            benchmarks.measured(found, section) for section in ("speed", "memory", "split", "roofline")
-        )
+        for section in ("speed", "memory", "split", "roofline"):
+            assert "failed" not in found["sections"][section]
         assert len(found["sections"]["speed"]["ratios"]) >= 5
         assert re.fullmatch("[0-9a-f]{40}", found["environment"]["commit"])
 

@@ -112,9 +112,9 @@ def test_the_library_and_the_data_count(checkout, changed):
     (checkout / "jal/__pycache__").mkdir()
     (checkout / "jal/__pycache__/part.pyc").write_text("compiled")
     (checkout / "notebooks/one.ipynb").unlink()
-    claims = checkout / "data/results/.claims"  # of a sweep that is at work there
-    claims.mkdir(parents=True)
-    (claims / "one.json").write_text("mine")
+    locks = checkout / "data/results/.locks"  # of a sweep that is at work there
+    locks.mkdir(parents=True)
+    (locks / "one.lock").write_text("mine")
     (checkout / "data/.table.tmp").write_text("half a file")
     assert fingerprint(checkout) == before
     (checkout / changed).parent.mkdir(exist_ok=True)

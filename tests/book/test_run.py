@@ -209,7 +209,7 @@ def test_a_machine_that_does_not_share_the_folder_is_named(checkout):
     checkout("one", "1")
     source = checkout.root / "notebooks" / "one.ipynb"
     target = checkout.root / "out" / "one.ipynb"
-    run = run_module._execute(source, target, {}, permit=checkout.root / "absent.json", single=True)
+    run = run_module._execute(source, target, {}, flag=checkout.root / "absent.lock", single=True)
     assert f"does not see {source} and {target.parent}: they must be shared" in run.error
 
 

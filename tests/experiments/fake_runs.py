@@ -147,13 +147,13 @@ def prepared(folder, monkeypatch):
     """Fake runs in a folder, and sweeps that look around more often than every half second."""
     import importlib
 
-    from jal import lease
-    from jal.experiments import scheduler
+    from jal import locks
 
     monkeypatch.setenv("FAKE_RUNS", str(folder))
-    monkeypatch.setattr(scheduler, "STARTUP", (0.0, 0.0))
-    monkeypatch.setattr(scheduler, "TICK", 0.05)
-    monkeypatch.setattr(lease, "POLL", 0.02)
     # `jal.experiments.sweep` may be the function of that name.
-    monkeypatch.setattr(importlib.import_module("jal.experiments.sweep"), "RESERVE", (1.0, 30.0))
+    sweeps = importlib.import_module("jal.experiments.sweep")
+    monkeypatch.setattr(sweeps, "STARTUP", (0.0, 0.0))
+    monkeypatch.setattr(sweeps, "TICK", 0.05)
+    monkeypatch.setattr(sweeps, "RESERVE", (1.0, 30.0))
+    monkeypatch.setattr(locks, "POLL", 0.02)
     return Fake(folder)

@@ -18,7 +18,7 @@ from jal.files import is_draft
 
 KILLS = 20
 RUNS = ("digits", "--where", "noise=symmetric,rate=0.4", "--seeds", "123")
-OPTIONS = ("--deterministic", "--device", "cpu", "--jobs", "2")
+OPTIONS = ("--alone", "--deterministic", "--device", "cpu", "--jobs", "2")
 
 
 @contextmanager
@@ -63,12 +63,12 @@ def test_a_kill_between_a_record_and_the_end_of_its_checkpoints_leaves_none(reco
     assert not checkpoint.parent.exists()
 
 
-def test_a_kill_within_a_claim_blocks_nobody(short, tmp_path):
-    claim = tmp_path / ".claims" / f"{short().id}.json"
-    claim.parent.mkdir()
-    claim.touch()
-    os.utime(claim, (time.time() - 15,) * 2)
+def test_the_lock_of_a_killed_sweep_blocks_nobody(short, tmp_path):
+    lock = Store(tmp_path).lock(short().id)
+    lock.parent.mkdir()
+    lock.touch()
     assert sweep([short()], store=Store(tmp_path), jobs=1, budget="1m", tell=lambda _: None).exit_code == 0
+    assert not lock.exists()
 
 
 @pytest.mark.slow
@@ -95,7 +95,6 @@ def test_twenty_kills_change_nothing(tmp_path):
     recorded, disturbed = len(results(killed)), time.monotonic() - began - seconds
     assert sum(map(bool, left)) > KILLS / 2, "most kills left no checkpoint to go on from"
 
-    # Far less than what a claim of a dead process would have to be waited for if it was not known to be dead.
     with sweeping(killed) as process:
         assert process.wait(2 * seconds + 60) == 0
     expected = results(undisturbed)

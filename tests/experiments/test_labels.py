@@ -65,8 +65,30 @@ def test_a_file_of_labels_is_trained_on_if_it_is_the_runs_own(tmp_path):
     other = spec(noise="file", variant="0" * 64)
     with pytest.raises(InputError, match="holds other labels"):
         noisy_labels(other, DIGITS, file=tmp_path / "mine.json")
-    with pytest.raises(InputError, match="1437 labels"):
-        noisy_labels(run, DIGITS.first(100), file=tmp_path / "mine.json")
+    # Of a whole set, those of the images that are trained on; of others, a file of just these is as good.
+    part = spec(noise="file", variant=file.sha256, train_size=100)
+    assert (noisy_labels(part, DIGITS.first(100), file=tmp_path / "mine.json") == given[:100]).all()
+    first = noise.LabelFile("digits", 10, given[:100], {"kind": "mine"})
+    noise.write_labels(tmp_path / "first.json", first)
+    part = spec(noise="file", variant=first.sha256, train_size=100)
+    assert (noisy_labels(part, DIGITS.first(100), file=tmp_path / "first.json") == given[:100]).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "train_size", "message"),
+    [
+        (100, None, "100 labels .* for 1437 images"),
+        (100, 50, "100 labels .* for 1437"),
+        (50, 100, "50 labels .* for 100"),
+    ],
+)
+def test_a_file_of_neither_all_labels_nor_those_trained_on_is_refused(tmp_path, size, train_size, message):
+    file = noise.LabelFile("digits", 10, DIGITS.train_labels[:size], {"kind": "mine"})
+    noise.write_labels(tmp_path / "mine.json", file)
+    run = spec(noise="file", variant=file.sha256, train_size=train_size)
+    data = DIGITS if train_size is None else DIGITS.first(train_size)
+    with pytest.raises(InputError, match=message):
+        noisy_labels(run, data, file=tmp_path / "mine.json")
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,11 @@ import numpy as np
 import pytest
 import torch
 
-from jal import datasets, noise
+from jal import datasets, locks, noise
 from jal.errors import InputError, Stopped, TrainingError
 from jal.experiments import Record, Store, run, run_missing
 from jal.experiments.device import choose_device, computing
 from jal.experiments.labels import noisy_labels
-from jal.experiments.ledger import Ledger
 from jal.experiments.record import Part
 from jal.experiments.run import estimate, estimates, train_command
 from jal.training import speed
@@ -214,31 +213,18 @@ def test_two_commands_that_make_one_run_both_end_with_its_record(tmp_path, one, 
         ends = [each.communicate(timeout=240) for each in (one, two)]
     assert [one.returncode, two.returncode] == [0, 0], ends
     assert len(Store(tmp_path).records(complain=pytest.fail)) == 1
-    assert not [file for file in tmp_path.rglob(".c*/*") if file.is_file()], "a claim or a checkpoint is left"
+    assert not [file for file in tmp_path.rglob(".*/*") if file.is_file()], "a lock or a checkpoint is left"
 
 
 def test_who_waits_for_a_run_says_so_and_can_be_told_to_stop(short, tmp_path, capsys):
-    spec, ledger = short(), Ledger(tmp_path)
-    claim = ledger.claim(spec.id)
+    spec = short()
+    lock = locks.acquire(Store(tmp_path).lock(spec.id))
     timer = threading.Timer(1, os.kill, (os.getpid(), signal.SIGTERM))
     timer.start()
     with pytest.raises(Stopped, match=rf"JAL-CE \({spec.id}\) was not begun: another process makes it"):
         train_command(spec, tmp_path)
     assert capsys.readouterr().err == f"JAL-CE ({spec.id}) is being made by another process: waiting\n"
-    threading.Timer(1, claim.release).start()
-    assert train_command(spec, tmp_path)[2]
-
-
-def test_a_train_whose_claim_is_lost_writes_no_record(short, tmp_path):
-    spec = short()
-
-    def lose(epoch, quantities):
-        if epoch == 2:  # the last: nothing asks it to stop any more
-            (tmp_path / ".claims" / f"{spec.id}.json").unlink()
-
-    with pytest.raises(Stopped, match="is no longer this process's to make"):
-        train_command(spec, tmp_path, progress=lose)
-    assert Store(tmp_path).get(spec) is None
+    threading.Timer(1, locks.release, [lock]).start()
     assert train_command(spec, tmp_path)[2]
 
 
@@ -247,10 +233,10 @@ def test_a_sweep_that_tidies_leaves_the_checkpoints_of_a_run_that_is_made_again(
     store.put(record)
     kept.parent.mkdir(parents=True)
     kept.touch()
-    claim = Ledger(tmp_path).claim(record.id)
+    lock = locks.acquire(store.lock(record.id))
     run_missing([record.spec], store)
     assert kept.exists()
-    claim.release()
+    locks.release(lock)
     run_missing([record.spec], store)
     assert not kept.parent.exists()
 
@@ -440,3 +426,21 @@ def test_a_rate_that_is_not_reached_is_in_the_record_and_no_other(short, record)
     assert few.rates == {"asked": 0.4, "reached": 0.0}
     assert Record.from_json(few.to_json()) == few
     assert record.rates == {} and '"rates"' not in record.to_json()
+
+
+def test_each_data_root_has_its_own_images(short, tmp_path, monkeypatch):
+    """Also by the variable, and though all of one process share what is on the device."""
+    load, spec = datasets.load, short(epochs=1)
+
+    def load_from(name, root=None):
+        data = load(name)
+        dark = (root or os.environ["JAL_DATA"]).endswith("dark")
+        return replace(data, train_images=data.train_images * 0) if dark else data
+
+    monkeypatch.setattr(datasets, "load", load_from)
+    monkeypatch.setenv("JAL_DATA", str(tmp_path / "light"))
+    light = run(spec, deterministic=True)
+    dark = run(spec, deterministic=True, data_root=str(tmp_path / "dark"))
+    monkeypatch.setenv("JAL_DATA", str(tmp_path / "dark"))
+    assert result(run(spec, deterministic=True)) == result(dark) != result(light)
+    assert result(run(spec, deterministic=True, data_root=str(tmp_path / "light"))) == result(light)

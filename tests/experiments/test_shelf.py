@@ -43,3 +43,8 @@ def test_a_chapter_whose_images_are_not_here_says_so_and_goes_on(monkeypatch, ca
 
 def test_the_digits_are_always_here():
     assert not shelf.is_absent("digits")
+
+
+def test_more_seeds_of_our_own_data_are_no_recipe_of_the_papers(tmp_path):
+    found = shelf.counts([Store(tmp_path)])
+    assert set(found["digits"]) == {"quick"} and {"full", "laptop"} <= set(found["table3-cifar10"])

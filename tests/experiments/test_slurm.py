@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from jal.errors import InputError
-from jal.experiments import cluster
+from jal.experiments import remote
 
 HERE = Path(__file__).parent
 COMMANDS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "sinfo")
@@ -126,8 +126,9 @@ def free_ports(number):
 @pytest.fixture
 def fake(tmp_path, monkeypatch, slurm):
     monkeypatch.syspath_prepend(HERE)
-    monkeypatch.setenv("PYTHONPATH", str(HERE))  # of the jobs, which Slurm gives this environment
-    monkeypatch.setattr(cluster, "LOOK", 0.5)
+    # Of the jobs, which Slurm gives this environment.
+    monkeypatch.setenv("PYTHONPATH", str(HERE), prepend=os.pathsep)
+    monkeypatch.setattr(remote, "LOOK", 0.5)
     yield importlib.import_module("fake_runs").prepared(tmp_path, monkeypatch)
     print(output("squeue"), *(file.read_text() for file in sorted(tmp_path.rglob(".slurm/*.err"))))
 
@@ -183,7 +184,17 @@ def test_what_slurm_does_not_take_is_one_line(fake, profile):
 
 
 def test_the_command_line_on_slurm(fake, profile):
-    command = ["sweep", "digits", "--where", "loss=CE,rate=0.6", "--seeds", "123", "--scheduler", profile()]
+    command = [
+        "sweep",
+        "digits",
+        "--where",
+        "loss=CE,rate=0.6",
+        "--seeds",
+        "123",
+        "--alone",
+        "--scheduler",
+        profile(),
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "jal", *command, "--results", fake.store.path],
         capture_output=True,

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from jal import locks
 from jal.errors import InputError
 from jal.experiments import Store, grids
-from jal.experiments.ledger import Ledger
+from jal.experiments.failures import Failures
 from jal.experiments.record import Record
 from jal.experiments.status import CellStatus, Counts, Status, status
 
@@ -48,13 +49,14 @@ def test_each_cell_and_the_whole(tmp_path, put):
     put(here, jal[0], 80.0)
     put(there, jal[0], 80.0)  # one run, in two stores
     put(there, jal[1], 81.0)
-    ledger = Ledger(here.path)
-    ledger.fail(jal[2].id, "not finite", "0123")
-    ledger.fail(jal[0].id, "done since", "0123")
-    ledger.claim(ce[0].id)
+    failures = Failures(here.path)
+    failures.note(jal[2].id, "not finite", "0123")
+    failures.note(jal[0].id, "done since", "0123")
+    lock = locks.acquire(here.lock(ce[0].id))
     for spec in GRID.runs(("MAE", "asymmetric 0.4")):
         put(here, spec, 90.0)
     state = status(GRID, [here, there])
+    locks.release(lock)
     assert state.found == {str(here.path): 4, str(there.path): 1}
     assert f"\ndone: 4 in {here.path}, 1 in {there.path}\n" in str(state)
     assert cell(state, "JAL-CE", "symmetric 0.4").counts == Counts(3, 2, 0, 1, 0)
@@ -137,9 +139,9 @@ def test_columns_share_a_heading_that_has_room(tmp_path):
 
 
 def test_the_first_failures_are_named(tmp_path):
-    ledger = Ledger(tmp_path)
+    failures = Failures(tmp_path)
     for spec in GRID.specs()[:7]:
-        ledger.fail(spec.id, "not finite", "0123")
+        failures.note(spec.id, "not finite", "0123")
     state = status(GRID, [Store(tmp_path)])
     lines = [line for line in str(state).splitlines() if line.endswith("failed: not finite")]
     assert len(lines) == 5 and len(state.failures) == 7
@@ -155,8 +157,8 @@ def test_the_json_is_as_the_published_schema_says(tmp_path, put, name):
     first, second, third, *_ = grid.specs()
     put(store, first, 12.5)
     put(store, second, 12.5)
-    ledger = Ledger(tmp_path)
-    ledger.fail(third.id, "not finite", "0123")
+    failures = Failures(tmp_path)
+    failures.note(third.id, "not finite", "0123")
     data = json.loads(status(grid, [store]).to_json())
     validator.validate(data)
     for damage in (

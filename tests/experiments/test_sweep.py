@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from jal import lease
+from jal import locks
 from jal.errors import InputError
-from jal.experiments import Store, grids, scheduler
-from jal.experiments.ledger import Ledger
+from jal.experiments import Store, grids
+from jal.experiments.failures import Failures
 from jal.experiments.status import status
 from jal.experiments.sweep import sweep
-from jal.experiments.workers import LocalStaff, Worker
+from jal.experiments.workers import LocalPool, Worker
 
 HERE = Path(__file__).parent
 
@@ -102,7 +102,7 @@ def test_a_budget_stops_in_time_and_the_next_sweep_goes_on(fake, specs_of):
 
 
 def test_a_budget_holds_though_a_machine_elsewhere_does_not_answer(fake, specs_of, monkeypatch):
-    class Silent(LocalStaff):
+    class Silent(LocalPool):
         def __init__(self, *arguments):
             self.workers = [Worker(self, "cpu", "elsewhere")]
 
@@ -112,7 +112,7 @@ def test_a_budget_holds_though_a_machine_elsewhere_does_not_answer(fake, specs_o
         def close(self, wait):
             pass
 
-    monkeypatch.setattr(sys.modules[sweep.__module__], "LocalStaff", Silent)
+    monkeypatch.setattr(sys.modules[sweep.__module__], "LocalPool", Silent)
     specs = specs_of([1])
     began = time.monotonic()
     done = fake.sweep(specs, budget="2s")
@@ -123,7 +123,7 @@ def test_a_budget_holds_though_a_machine_elsewhere_does_not_answer(fake, specs_o
 def test_all_workers_elsewhere_may_be_lost_at_any_time(fake, specs_of, monkeypatch):
     """Those of a cluster; a Record that comes meanwhile is told without an estimate."""
 
-    class Fleeting(LocalStaff):
+    class Fleeting(LocalPool):
         """Its worker is there only while nothing runs."""
 
         def __init__(self, *arguments):
@@ -133,12 +133,12 @@ def test_all_workers_elsewhere_may_be_lost_at_any_time(fake, specs_of, monkeypat
             submit = worker.submit
             worker.submit = lambda *given, **more: self.begun.append(submit(*given, **more)) or self.begun[-1]
 
-        def look(self):
+        def update(self):
             self.workers = self.ashore if self.told == self.begun else []
-            # What has ended by now is told before the next look.
+            # What has ended by now is told before the next update.
             self.told = [run for run in self.begun if run.done()]
 
-    monkeypatch.setattr(sys.modules[sweep.__module__], "LocalStaff", Fleeting)
+    monkeypatch.setattr(sys.modules[sweep.__module__], "LocalPool", Fleeting)
     fake.plan(seconds=0.3)
     done = fake.sweep(specs_of([1, 2, 3]))
     assert done.exit_code == 0 and fake.begun() == [1, 2, 3]
@@ -180,7 +180,7 @@ def test_a_failure_is_noted_and_stops_nothing_and_is_not_run_again_unless_asked(
         "stopped": None,
     }
     assert fake.sweep(specs, retry=True).exit_code == 0
-    assert fake.begun() == [1, 2, 3, 2] and Ledger(fake.store.path).failures() == {}
+    assert fake.begun() == [1, 2, 3, 2] and Failures(fake.store.path).all() == {}
 
 
 def test_what_would_hit_all_runs_ends_the_sweep_and_keeps_what_is_done(fake, specs_of):
@@ -210,6 +210,25 @@ def test_deaths_with_a_checkpoint_in_between_are_no_failure(fake, specs_of):
     done = fake.sweep(specs_of([1]), threads=False)
     assert [step for _, _, step in fake.starts()] == [0, 8, 16]
     assert done.exit_code == 0 and fake.ended() == [1]
+
+
+def test_each_record_is_read_once(fake, specs_of, monkeypatch):
+    grid, other = grids.get("digits"), Store(fake.folder / "results")
+    for store, specs in (
+        (fake.store, grid.specs([7])[:3]),
+        (other, grid.specs([7])[3:5] + grid.specs([8])[:2]),
+    ):
+        for spec in specs:
+            store.put(fake.finished(spec, 1))
+    reads, read = Counter(), Store._read
+    monkeypatch.setattr(Store, "_read", lambda self, file: reads.update([file]) or read(self, file))
+    assert status(grid, [fake.store, other], [7]).counts.done == 5
+    assert len(reads) == 7 and set(reads.values()) == {1}, "by status"
+    reads.clear()
+    done = fake.sweep(grid, seeds=[7], also=[other], where="loss=CE")
+    before = [fake.store.file(spec) for spec in grid.specs([7])[:3]]
+    assert done.exit_code == 0 and done.ran
+    assert {reads[file] for file in before} == {1}, "by sweep"
 
 
 def test_what_is_no_record_of_this_version_is_named_and_made_again(fake, specs_of):
@@ -294,8 +313,8 @@ def wait_for_end(process, seconds=20):
 
 
 @pytest.mark.parametrize("where", ["threads", "processes"])
-def test_a_sweep_that_loses_its_permit_ends_with_75(fake, specs_of, where):
-    """As when its folder is removed, or another sweep tidies while the machine sleeps."""
+def test_a_sweep_whose_lock_is_removed_ends_with_75(fake, specs_of, where):
+    """As when its folder is cleaned up."""
     fake.plan(seconds=4)
     with fake.process([1, 2], where=where) as process:
         fake.until(1)
@@ -303,41 +322,12 @@ def test_a_sweep_that_loses_its_permit_ends_with_75(fake, specs_of, where):
         code, said = wait_for_end(process)
     assert code == 75 and "Traceback" not in said
     assert said.splitlines()[-1].startswith(
-        "0 of 2 runs done, 2 left (the sweep's own file in .sweeps is gone"
+        "0 of 2 runs done, 2 left (the sweep's own lock in .sweeps is gone"
     )
-    assert fake.begun() == [1], "it went on without a permit"
+    assert fake.begun() == [1], "it went on without a lock"
     fake.plan()
     assert fake.sweep(specs_of([1, 2])).exit_code == 0
     assert [step > 0 for _, _, step in fake.starts()] == [False, True, False], "it was not gone on with"
-
-
-@pytest.mark.parametrize("gone", [True, False])
-def test_a_run_whose_claim_is_lost_stops_and_its_sweep_ends_with_75(fake, specs_of, gone):
-    fake.plan(seconds=4)
-    (spec,) = specs_of([1])
-    claim = fake.store.path / ".claims" / f"{spec.id}.json"
-    with fake.process([1]) as process:
-        fake.until(1)
-        claim.unlink()
-        if not gone:
-            claim.write_text(json.dumps({"host": "elsewhere", "processes": "", "pid": 1, "process": "x"}))
-        code, said = wait_for_end(process)
-    assert code == 75 and "(a run's claim is gone or another's" in said.splitlines()[-1]
-    assert (fake.begun(), fake.ended(), fake.done()) == ([1], [], [])
-    assert claim.exists() is not gone, "it was not this sweep's to give back"
-
-
-def test_no_record_is_written_by_whoever_has_lost_the_claim(fake, specs_of):
-    """At the very end of a run, when nothing asks it to stop any more."""
-    (spec,) = specs_of([1])
-
-    def overtaken(spec, **options):
-        (fake.store.path / ".claims" / f"{spec.id}.json").unlink()
-        return fake.finished(spec, 1)
-
-    done = sweep([spec], store=fake.store, jobs=1, threads=True, runner=overtaken, tell=fake.lines.append)
-    assert (done.exit_code, done.stopped, fake.done()) == (75, "claim", [])
-    assert fake.sweep([spec]).exit_code == 0 and fake.done() == [1]
 
 
 DEEP = b"[" * 100_000
@@ -348,12 +338,6 @@ def hostile(record):
     text = json.loads(record.to_json())
     other = "0123456789abcdef"
     return {
-        "lease that is not UTF-8": (f".claims/{other}.json", b"\xff\xfe"),
-        "lease of an impossible process": (
-            f".sweeps/{other}.json",
-            json.dumps({"host": "a", "processes": "", "pid": float("inf"), "process": ""}).encode(),
-        ),
-        "deep lease": (f".claims/{other}.json", DEEP),
         "deep note": (f".failed/{other}.json", DEEP),
         "note that is not UTF-8": (f".failed/{other}.json", b"\xff"),
         "half a pair in a note": (f".failed/{other}.json", b'{"reason": "\\ud800"}'),
@@ -433,8 +417,8 @@ def test_a_real_sweep_gives_the_same_bits_as_a_run(record, tmp_path):
 
 def test_a_sweep_costs_less_than_a_hundredth_of_a_run_of_20_seconds(fake, specs_of, monkeypatch):
     """Of processor time: what a run costs to begin, to watch and to keep."""
-    monkeypatch.setattr(scheduler, "TICK", 0.5)
-    monkeypatch.setattr(lease, "POLL", 0.5)
+    monkeypatch.setattr(sys.modules[sweep.__module__], "TICK", 0.5)
+    monkeypatch.setattr(locks, "POLL", 0.5)
 
     def cost(seconds, seeds):
         fake.plan(seconds)

@@ -10,8 +10,8 @@ import pytest
 
 from jal.errors import InputError
 from jal.noise import asymmetric, confident_joint, corrupt, pair, report, symmetric
-from jal.noise.estimate import smallest_a, transition_from_predictions
-from jal.theory import minimum_a
+from jal.noise.estimate import labels_to_check, smallest_a, transition_from_predictions
+from jal.theory import margin, minimum_a
 
 TRUE = np.repeat(np.arange(4), 500)
 
@@ -263,3 +263,24 @@ def test_a_thousand_classes_are_drawn_a_row_at_a_time():
     tracemalloc.stop()
     assert peak < 100 * 2**20 and seconds < 10
     assert 1 < found.estimate < found.enough()
+
+
+def test_the_number_of_labels_to_check_gives_the_standard_error_it_promises():
+    T = symmetric(4, 0.3)
+    n = labels_to_check(T, 0.05)
+    draws = np.random.default_rng(0).multinomial(n, T[0], size=20_000) / n
+    a = 1 / (draws[:, 0] - draws[:, 1])  # of one rival, as the formula has it
+    assert a.std() * margin(T) == pytest.approx(0.05, rel=0.05)
+    for bad in (0, -1, math.nan):
+        with pytest.raises(InputError, match="precision"):
+            labels_to_check(T, bad)
+    with pytest.raises(InputError, match="no a is enough"):
+        labels_to_check(symmetric(2, 0.5), 0.1)
+
+
+@pytest.mark.parametrize(
+    ("T", "n"), [(pair(10, 0.4), 2400), (symmetric(10, 0.8), 2240), (pair(10, 0.2), 178)]
+)
+def test_a_whole_number_of_labels_to_check_is_not_rounded_up(T, n):
+    """100 (a² − 1) of one rival, and 177.8 is 178."""
+    assert labels_to_check(T, 0.1) == n

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from jal.errors import InputError
+from jal.experiments import resolve
 from jal.losses import names
 from jal.training.recipe import HAVE_AMSE, HAVE_NEGATIVE, RECIPES, recipe
 
@@ -82,6 +83,13 @@ def test_the_losses_with_an_l1_penalty_are_those_that_hold_amse_or_a_negative_lo
     assert have_amse == HAVE_AMSE
     assert have_negative == HAVE_NEGATIVE
     assert set(names()) >= HAVE_AMSE | HAVE_NEGATIVE
+
+
+def test_coarse_classes_are_trained_on_as_the_fine_ones_with_the_losses_of_few_classes():
+    for loss in ("CE", "JAL-CE", "ANL-CE"):
+        assert recipe("cifar100-coarse", loss) == recipe("cifar100", loss)
+        spec = resolve(dataset="cifar100-coarse", loss=loss)
+        assert spec.loss == resolve(dataset="cifar10", loss=loss).loss
 
 
 @pytest.mark.parametrize("dataset", list(RECIPES))

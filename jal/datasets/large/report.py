@@ -12,7 +12,7 @@ from jal.errors import InputError
 FIRST = 10
 """How many names are told."""
 
-REMEDY = "extract the archives again, or load with skip_broken=True to leave them out"
+REMEDY = "extract the archives again, or pass over them: jal train --skip-broken, in Python skip_broken=True"
 
 
 @dataclass(frozen=True)

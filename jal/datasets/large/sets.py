@@ -44,6 +44,18 @@ class LargeData:
         """K."""
         return self.train.num_classes
 
+    @property
+    def left_out(self) -> dict[str, list[str]]:
+        """What the lists have and cannot be used: of each list that has such, what is wrong with which image."""
+        lists = (self.train, self.test, *self.others.values())
+        return {
+            f"{images.name} {images.split}": [
+                f"{problem.kind}: {problem.name}" for problem in images.left_out
+            ]
+            for images in lists
+            if images.left_out
+        }
+
     def first(self, n: int) -> LargeData:
         """The same with the first `n` training images only.
 
@@ -58,7 +70,7 @@ class LargeData:
         return replace(self, train=part)
 
 
-def load_sets(name: str, root: str | Path | None = None) -> LargeData:
+def load_sets(name: str, root: str | Path | None = None, skip_broken: bool = False) -> LargeData:
     """All that a run on one of the large datasets reads, checked as `jal.datasets.large.load` does.
 
     Parameters
@@ -67,6 +79,8 @@ def load_sets(name: str, root: str | Path | None = None) -> LargeData:
         one of `TRAINED`.
     root
         the folder of the datasets' folders; $JAL_DATA if left out.
+    skip_broken
+        leaves out what cannot be used, of every list; `left_out` says what.
 
     Raises
     ------
@@ -75,5 +89,5 @@ def load_sets(name: str, root: str | Path | None = None) -> LargeData:
     """
     if name not in TRAINED:
         raise unknown("large dataset to train on", name, TRAINED)
-    train, test, *others = (load(*split, root) for split in TRAINED[name])
+    train, test, *others = (load(*split, root, skip_broken=skip_broken) for split in TRAINED[name])
     return LargeData(train, test, {images.name: images for images in others})

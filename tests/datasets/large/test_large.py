@@ -81,7 +81,7 @@ def test_all_that_is_wrong_is_told_in_one_line(root, broken):
     for kind, (name,) in KINDS.items():
         assert f"1 {kind}" in message
         assert name in message
-    assert "extract the archives again, or load with skip_broken=True" in message
+    assert "extract the archives again, or pass over them: jal train --skip-broken" in message
 
 
 def test_what_is_broken_is_left_out_knowingly(root, broken):
@@ -154,7 +154,7 @@ def test_a_report_has_everything_at_once(root, broken):
     assert "remark: train: lines that list an image once more: 1" in text
     assert "remark: train: images that are another's copy, byte by byte: 1" in text
     assert text.endswith(
-        "To do: extract the archives again, or load with skip_broken=True to leave them out."
+        "To do: extract the archives again, or pass over them: jal train --skip-broken, in Python skip_broken=True."
     )
     data = json.loads(json.dumps(report.to_dict()))
     assert data["ok"] is False
