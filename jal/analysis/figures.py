@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -11,14 +11,11 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from jal.analysis.groups import cells, noise_title
-from jal.errors import InputError, unknown
-from jal.experiments.record import Record
+from jal.errors import InputError
 
 INK = "#24292f"
 FAINT = "#d0d7de"
@@ -58,8 +55,6 @@ QUANTITIES = {
     "wrong_loss": "loss on wrong labels",
 }
 """The curves a Record may hold, and what their axis is called."""
-
-_ACROSS = 3
 
 
 def style() -> None:
@@ -103,85 +98,9 @@ def style() -> None:
         set_matplotlib_formats("svg", metadata={"Date": None})
 
 
-def training_curves(
-    records: Iterable[Record],
-    quantities: Sequence[str] = ("test_accuracy", "memorised"),
-    losses: Sequence[str] | None = None,
-) -> Figure:
-    """Curves over the epochs: a row for each quantity, a column for each noise, a line for each loss.
-
-    Three noises stand across at most; the others follow below, quantities and all. With several seeds the line is
-    their mean and the band goes from the least to the greatest.
-
-    Parameters
-    ----------
-    records
-        of one dataset.
-    quantities
-        names of `QUANTITIES`; a column whose noise lacks one (clean labels) stays empty there.
-    losses
-        which, and in which order in the legend; all of them otherwise. One without Records is left out.
-
-    Raises
-    ------
-    InputError
-        for an unknown quantity, no Records, or Records that do not belong together.
-    """
-    for quantity in quantities:
-        if quantity not in QUANTITIES:
-            raise unknown("quantity", quantity, QUANTITIES)
-    noises = cells(records)
-    there = list(dict.fromkeys(loss for runs in noises.values() for loss in runs))
-    shown = [loss for loss in losses or there if loss in there]
-    across, down = min(_ACROSS, len(noises)), len(quantities)
-    rows = -(-len(noises) // across) * down
-    figure: Figure
-    figure, grid = plt.subplots(
-        rows, across, figsize=(1.6 + 2.7 * across, 0.6 + 2.4 * rows), sharex=True, squeeze=False
-    )
-    for at, (noise, runs) in enumerate(noises.items()):
-        block, column = divmod(at, across)
-        stack = grid[block * down : (block + 1) * down, column]
-        stack[0].set_title(noise_title(noise))
-        stack[-1].set_xlabel("epoch")
-        stack[-1].tick_params(labelbottom=True)
-        for axes, quantity, first in zip(stack, quantities, grid[:, 0], strict=False):
-            if axes is not first:
-                axes.sharey(first)
-            axes.tick_params(labelleft=column == 0)
-            if column == 0:
-                axes.set_ylabel(QUANTITIES[quantity])
-            for order, loss in enumerate(shown):
-                curve(axes, runs.get(loss, []), quantity, {"label": loss, **line(loss, order)})
-    for axes in grid[-down:, (len(noises) - 1) % across + 1 :].flat:
-        axes.set_visible(False)
-    handles = [Line2D([], [], label=loss, **line(loss, order)) for order, loss in enumerate(shown)]
-    figure.legend(handles=handles, loc="outside right upper")
-    return figure
-
-
 def line(loss: str, order: int = 0) -> dict[str, Any]:
     """Colour and dash of a loss's line; `order` picks the colour of a loss that has none of its own."""
     return dict(LINES.get(loss, {"color": PALETTE[order % len(PALETTE)], "linestyle": ":"}))
-
-
-def curve(axes: Axes, runs: Iterable[Record], quantity: str, look: Mapping[str, Any]) -> None:
-    """Draws the mean of some runs over the epochs and, of several, a band from the least to the greatest.
-
-    Parameters
-    ----------
-    runs
-        equally long; those without the quantity are left out.
-    look
-        of the line, as matplotlib takes it; its colour is the band's too.
-    """
-    curves = np.array([run.curves[quantity] for run in runs if quantity in run.curves])
-    if not len(curves):
-        return
-    epochs = np.arange(1, curves.shape[1] + 1)
-    axes.plot(epochs, curves.mean(0), **look)
-    if len(curves) > 1:
-        axes.fill_between(epochs, curves.min(0), curves.max(0), color=look["color"], alpha=0.15, linewidth=0)
 
 
 def labelled_images(

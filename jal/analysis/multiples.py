@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from jal.analysis.studies.start import logit_slopes
+from jal.analysis.slopes import logit_slopes
 from jal.errors import InputError
 from jal.losses.loss import Loss
 
@@ -43,14 +43,19 @@ def multiple(loss: Loss, classes: int = 10, steps: int = 101) -> Multiple:
     p_y = torch.linspace(0, 1, steps, dtype=torch.float64)
     rest = torch.zeros(steps, classes - 2, dtype=torch.float64)
     log_p = torch.cat([torch.stack([p_y, 1 - p_y], 1), rest], 1).log()
-    # The formulas themselves: logits of log 0 would mask a class, and the loss of its label would be infinite.
-    terms = [term.weight * term.formula(log_p[:, :1], log_p)[:, 0] for term in loss.terms]
-    values = torch.stack(terms).sum(0).numpy()
+    # The logarithm of 0 would mask a class. In its place stand two numbers that no loss with a value there tells apart.
+    values, same = (_values(loss, log_p.clamp_min(low)) for low in (-1e4, -1e6))
     height = float(values[0] - values[-1])
-    if not np.isfinite(values).all() or height <= 0:
-        raise InputError(f"{loss.name} is no multiple of 1 - p_y: it is not finite, or does not fall")
+    if not np.allclose(values, same) or height <= 0:
+        raise InputError(f"{loss.name} is no multiple of 1 - p_y: it has no value at 0, or does not fall")
     line = values[0] - height * p_y.numpy()
     return Multiple(height, float(np.abs(values - line).max()) / height)
+
+
+def _values(loss: Loss, log_p: torch.Tensor) -> NDArray[np.float64]:
+    terms = [term.weight * term.formula(log_p[:, :1], log_p)[:, 0] for term in loss.terms]
+    values: NDArray[np.float64] = torch.stack(terms).sum(0).numpy()
+    return values
 
 
 def attention(

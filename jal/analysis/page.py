@@ -334,12 +334,6 @@ def origin(found: GridRecords | Sequence[GridRecords], profile: str, root: str |
     return Block(html, f"*{plain(text)}.*")
 
 
-def origin_of(records: Sequence[Record], what: str, profile: str) -> Block:
-    """As `origin`, of Records that are no grid's: `what` says whose they are, e.g. "This chapter's own"."""
-    text = ". ".join([f"{what}, profile {profile}: {len(records)} runs", *_made_by(records)])
-    return Block(f'<p class="jal-origin">{escape(text)}.</p>', f"*{plain(text)}.*")
-
-
 def _option_of_precision(grid: Grid) -> str:
     """What `jal sweep` must be told of a grid's precision; nothing of float32, which it has unasked."""
     asked = next(iter(grid.cells.values())).get("precision", "float32")

@@ -18,9 +18,8 @@ from jal.analysis.figures import (
     labelled_images,
     line,
     style,
-    training_curves,
 )
-from jal.analysis.frame import curves, frame, summary
+from jal.analysis.frame import curves, frame, of_records, summary
 from jal.errors import InputError
 from jal.experiments import grids
 from tests.analysis.filled import filled
@@ -34,72 +33,6 @@ def fresh():
     plt.close("all")
 
 
-def lines(axes):
-    return {tuple(drawn.get_ydata()) for drawn in axes.lines}
-
-
-def test_a_row_a_quantity_a_column_a_noise_a_line_a_loss(make):
-    records = [
-        make("CE", (50.0, 90.0, 80.0)),
-        make("JAL-CE", (40.0, 95.0, 94.5), (5.0, 5.0, 6.0)),
-        make("CE", (1.0, 2.0, 3.0), noise="asymmetric"),
-    ]
-    figure = training_curves(records)
-    axes = np.array(figure.axes).reshape(2, 2)
-    assert [ax.get_title(loc="left") for ax in axes[0]] == ["symmetric 0.4", "asymmetric 0.4"]
-    assert [ax.get_ylabel() for ax in axes[:, 0]] == ["test accuracy [%]", "wrong labels reproduced [%]"]
-    assert lines(axes[0, 0]) == {(50.0, 90.0, 80.0), (40.0, 95.0, 94.5)}
-    assert lines(axes[1, 0]) == {(10.0, 40.0, 70.0), (5.0, 5.0, 6.0)}
-    assert lines(axes[0, 1]) == {(1.0, 2.0, 3.0)}
-    assert list(axes[0, 0].lines[0].get_xdata()) == [1, 2, 3]
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["CE", "JAL-CE"]
-
-
-def test_seeds_are_a_mean_and_a_band(make):
-    records = [make(accuracies=(50.0, 90.0, 80.0)), make(accuracies=(60.0, 80.0, 70.0), seed=124)]
-    figure = training_curves(records, ["test_accuracy"])
-    (axes,) = figure.axes
-    assert lines(axes) == {(55.0, 85.0, 75.0)}
-    (band,) = axes.collections
-    heights = band.get_paths()[0].vertices[:, 1]
-    assert (heights.min(), heights.max()) == (50.0, 90.0)
-
-
-def test_more_than_three_noises_go_on_below(make):
-    rates = (0.2, 0.4, 0.6, 0.8)
-    records = [make(accuracies=(50.0, 100 * rate), memorised=(1.0, 2.0), rate=rate) for rate in rates]
-    figure = training_curves(records)
-    axes = np.array(figure.axes).reshape(4, 3)
-    assert [ax.get_title(loc="left") for ax in axes[0]] == ["symmetric 0.2", "symmetric 0.4", "symmetric 0.6"]
-    assert axes[2, 0].get_title(loc="left") == "symmetric 0.8"
-    assert lines(axes[2, 0]) == {(50.0, 80.0)} and lines(axes[3, 0]) == {(1.0, 2.0)}
-    assert [ax.get_visible() for ax in axes[2]] == [True, False, False]
-    assert [ax.get_ylabel() for ax in axes[:, 0]] == ["test accuracy [%]", "wrong labels reproduced [%]"] * 2
-    assert [bool(ax.get_xlabel()) for ax in axes[:, 0]] == [False, True, False, True]
-    # A quantity has one scale, wherever it stands.
-    assert len({ax.get_ylim() for ax in (*axes[0], axes[2, 0])}) == 1
-    assert axes[0, 0].get_ylim() != axes[1, 0].get_ylim()
-
-
-def test_a_quantity_that_clean_labels_lack_stays_empty(make):
-    figure = training_curves([make(memorised=None, noise="clean", rate=None)])
-    assert [len(ax.lines) for ax in figure.axes] == [1, 0]
-
-
-def test_only_the_losses_asked_for(make):
-    figure = training_curves([make("CE"), make("GCE")], ["test_accuracy"], ["SCE", "GCE"])
-    assert len(figure.axes[0].lines) == 1
-    # What was not run is not in the legend either.
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["GCE"]
-
-
-def test_bad_input(make):
-    with pytest.raises(InputError, match="unknown quantity 'memorized': did you mean 'memorised'"):
-        training_curves([make()], ["memorized"])
-    with pytest.raises(InputError, match="no Records"):
-        training_curves([])
-
-
 def luminance(colour):
     channels = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
     return np.dot([0.2126, 0.7152, 0.0722], channels)
@@ -111,7 +44,7 @@ def contrast(colour, ground="white"):
 
 
 def test_figures_bring_their_own_ground_so_that_any_theme_will_do(make, tmp_path):
-    figure = training_curves([make()])
+    figure = epochs(curves(of_records([make()], "quick")))
     figure.savefig(tmp_path / "figure.png")
     corner = plt.imread(tmp_path / "figure.png")[0, 0]
     assert (corner == 1).all()
@@ -128,7 +61,9 @@ def test_no_two_losses_share_a_line():
 
 def test_the_same_figure_is_the_same_file(make, tmp_path):
     for name in ("a", "b"):
-        training_curves([make()]).savefig(tmp_path / f"{name}.svg", metadata={"Date": None})
+        epochs(curves(of_records([make()], "quick"))).savefig(
+            tmp_path / f"{name}.svg", metadata={"Date": None}
+        )
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 

@@ -8,7 +8,20 @@ import pytest
 from scipy import stats as scipy_stats
 
 from jal.analysis import frame as module
-from jal.analysis.frame import COLUMNS, chapter, curves, frame, records, summary, versus, wide
+from jal.analysis.frame import (
+    COLUMNS,
+    chapter,
+    curves,
+    frame,
+    gaps,
+    named,
+    nearest,
+    of_records,
+    records,
+    summary,
+    versus,
+    wide,
+)
 from jal.analysis.stats import Summary
 from jal.errors import InputError
 from jal.experiments import grids
@@ -134,6 +147,49 @@ def test_versus_compares_the_runs(tidy):
     assert (row["n"], row["n_over"], row["verdict"]) == (3, 3, "differs")
     assert ours.loc["0.8", "verdict"] == "not run" and ours.loc["0.8", "n_over"] == 1
     assert found[found["source"].eq("paper")].empty  # it reports only one of the two
+
+
+def test_gaps_are_those_of_pairs_of_rows_in_what_is_reported_and_in_our_runs(tidy):
+    found = gaps(tidy, [("JAL-CE", "CE"), ("CE", "JAL-CE")])
+    assert list(found["pair"]) == ["JAL-CE over CE", "CE over JAL-CE"]
+    assert list(found["runs"]) == ["digits", "digits"] and list(found["column"]) == ["0.4", "0.4"]
+    assert list(found["difference"]) == pytest.approx([19.0, -19.0])
+    assert list(found["sign"]) == [1, -1]
+    # What is not told apart, and what has no interval, has the sign 0.
+    few = tidy[tidy["seed"].isna() | tidy["seed"].eq(123)]
+    assert list(gaps(few, [("JAL-CE", "CE")])["sign"]) == [0]
+    assert gaps(tidy, [("JAL-CE", "CE")], "memorised")["sign"].tolist() == [0]
+
+
+def test_rows_are_named_after_the_paper_or_our_dataset(tidy):
+    runs = named(tidy.assign(dataset="fashion-mnist"))["runs"]
+    assert set(runs[tidy["source"].eq("paper")]) == {"as reported"}
+    assert set(runs[tidy["source"].eq("ours")]) == {"Fashion-MNIST"}
+
+
+def test_the_nearest_profile_is_one_with_a_run_in_each_cell(tidy):
+    full = tidy[tidy["column"].eq("0.8")].assign(profile="full")
+    laptop = tidy[tidy["column"].eq("0.4")].assign(profile="laptop")
+    both = pd.concat([laptop, full])
+    # JAL-CE was not run at 0.8.
+    assert set(nearest(both)["profile"]) == {"laptop"}
+    assert set(nearest(both)["source"]) == {"ours"}
+    # Where no profile has all of it, the one with most runs; without any, nothing.
+    assert set(nearest(pd.concat([tidy, full]), ["0.8"])["profile"]) == {"full"}
+    assert set(nearest(pd.concat([tidy, full]))["profile"]) == {"quick"}
+    assert nearest(tidy[tidy["row"].eq("JAL-CE") & tidy["column"].eq("0.8")]).empty
+
+
+def test_records_without_a_grid_make_the_same_frame(make):
+    found = of_records([make("CE"), make("JAL-CE", (1.0, 5.0, 3.0), noise="asymmetric")], "quick")
+    assert {name: str(found[name].dtype) for name in COLUMNS} == {
+        name: "object" if kind == "object" else kind for name, kind in COLUMNS.items()
+    }
+    run = found[found["row"].eq("JAL-CE")]
+    assert set(run["column"]) == {"asymmetric 0.4"} and set(run["profile"]) == {"quick"}
+    values = dict(zip(run["metric"], run["value"], strict=True))
+    assert (values["accuracy"], values["best"], values["best_epoch"]) == (3.0, 5.0, 2.0)
+    assert list(wide(summary(found, ["row", "column"]), "row", "column").index) == ["CE", "JAL-CE"]
 
 
 def test_wide_tables_are_text_in_the_order_of_first_appearance(tidy):

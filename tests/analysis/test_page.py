@@ -4,17 +4,20 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from jal.analysis import page
 from jal.analysis.cell_runs import HINT, CellRuns, drawing
 from jal.analysis.comparison import Cell, comparison
-from jal.analysis.old_tables import last
+from jal.analysis.frame import frame as frame_of
+from jal.analysis.frame import of_records
 from jal.analysis.records import GridRecords, read
 from jal.analysis.stats import Summary
 from jal.analysis.text import UNTRUE
 from jal.experiments.grids import get
 from tests.analysis.dressed import dressed
+from tests.analysis.filled import filled
 
 MISSING = ("GCE", "symmetric 0.2")
 
@@ -94,7 +97,10 @@ def test_a_grid_of_ours_opens_its_runs_and_has_a_twin_in_markdown(found):
 
 
 def test_two_tables_of_one_grid_share_no_id(found):
-    one, other = page.grid_block(found), page.grid_block(found, value=last("test_accuracy"), digits=2)
+    one, other = (
+        page.grid_block(found),
+        page.grid_block(found, value=lambda record: record.curves["test_accuracy"][-1], digits=2),
+    )
     again = page.grid_block(found)
     ids = [{panel.get("id") for _, panel in opened(parsed(block.html))} for block in (one, other, again)]
     assert not ids[0] & ids[1] and ids[0] == ids[2]
@@ -133,12 +139,12 @@ def test_a_change_since_the_commit_is_said(found):
 def test_the_line_under_a_figure_names_runs_seeds_machine_and_commits(make):
     one, other = make(), make(seed=124)
     other = replace(other, environment=other.environment | {"commit": "f" * 40, "dirty": True})
-    block = page.origin_of([one, other], "This <page>'s own", "quick")
+    block = page.provenance(of_records([one, other], "quick"))
     assert block.markdown == (
-        "*This \\<page\\>'s own, profile quick: 2 runs. Seeds 123 and 124. 4 s of training in float32 on cpu on "
+        "*This chapter's own runs, profile quick: 2 of 2 runs. Seeds 123 and 124. 4 s of training in float32 on cpu on "
         "An Engine. Commits 0123456789ab and ffffffffffff with changes.*"
     )
-    assert "This &lt;page&gt;" in block.html
+    assert 'download="own-quick.csv"' in block.html
 
 
 def test_half_precision_is_said_wherever_its_runs_are_shown(found):
@@ -162,10 +168,9 @@ def test_half_precision_is_said_wherever_its_runs_are_shown(found):
 
 def test_the_line_names_a_precision_that_is_not_float32_throughout(make):
     one, other = make(), make(precision="bfloat16")
-    assert (
-        "4 s of training in bfloat16 and float32 on cpu" in page.origin_of([one, other], "Own", "quick").html
-    )
-    assert "2 s of training in bfloat16 on cpu" in page.origin_of([other], "Own", "quick").html
+    both, half = (page.provenance(of_records(runs, "quick")).html for runs in ([one, other], [other]))
+    assert "4 s of training in bfloat16 and float32 on cpu" in both
+    assert "2 s of training in bfloat16 on cpu" in half
 
 
 @pytest.mark.parametrize(
@@ -179,7 +184,7 @@ def test_the_command_that_makes_what_is_missing_has_the_precision(precision, opt
 def test_what_a_record_says_of_its_machine_is_no_markup(make):
     record = make()
     said = {"device": "cpu", "processor": "<img src=x onerror=alert(1)> [a](b)", "commit": "<i>`c`"}
-    block = page.origin_of([replace(record, environment=record.environment | said)], "Own", "quick")
+    block = page.provenance(of_records([replace(record, environment=record.environment | said)], "quick"))
     for marked in ("<img", "<i>"):
         assert marked not in block.html
     assert (
@@ -248,3 +253,28 @@ def test_a_check_shows_nothing_until_it_is_false():
     bundle = page.check("<JAL> leads", np.bool_(False))._repr_mimebundle_()
     assert bundle[UNTRUE] == "<JAL> leads"
     assert "&lt;JAL&gt; leads" in bundle["text/html"] and "<JAL>" not in bundle["text/html"]
+
+
+def test_own_runs_are_a_table_for_each_metric_and_dataset(tidy_of_two_profiles):
+    block = page.own_runs(tidy_of_two_profiles, {"accuracy": "accuracy", "memorised": "wrong labels"})
+    assert [line for line in block.markdown.splitlines() if line.startswith("*digits")] == [
+        "*digits (profile quick): accuracy*",
+        "*digits (profile quick): wrong labels*",
+    ]
+    assert "| JAL-CE | 70.0 ± 1.0 |" in block.markdown and "full" not in block.html
+    # A profile without any run has its command alone.
+    assert "Fashion-MNIST (profile" not in block.markdown
+    assert "`jal sweep table2 --profile laptop`" in block.markdown
+
+
+@pytest.fixture
+def tidy_of_two_profiles():
+    def run(row, column, seed):
+        return {"test_accuracy": [70.0 + seed - 124] * 80, "memorised": [5.0] * 80}
+
+    grid = replace(get("table2", profile="quick"), seeds=(123, 124, 125))
+    frames = [
+        frame_of(filled(get("table2", profile=name), lambda *run: None), profile=name)
+        for name in ("full", "laptop")
+    ]
+    return pd.concat([*frames, frame_of(filled(grid, run), profile="quick")])

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from jal.analysis.old_tables import accuracy_table
+from jal.analysis.frame import of_records, summary, wide
 from jal.experiments import Store, resolve
 from jal.experiments.record import read, sealed
 
@@ -63,6 +63,10 @@ def store(tmp_path_factory, record):
         digest = f'"digest": "{hashlib.sha256(text.encode()).hexdigest()}",\n'
         store.file(spec).write_text(text.replace('"environment": ', digest + '"environment": ', 1))
     return store
+
+
+def accuracy_table(records):
+    return wide(summary(of_records(records, "full"), ["row", "column"]), "row", "column")
 
 
 def seconds(work):

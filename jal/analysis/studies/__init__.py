@@ -1,1 +1,0 @@
-"""What stored Records answer that the paper does not ask: one module a question."""
