@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -219,23 +219,49 @@ def by_rate(found: pd.DataFrame, losses: Sequence[str] | None = None, **options:
         raise InputError("no accuracy at any noise rate: take another grid or other losses")
     clean = there[there["noise"].eq("clean")]
     panels = pd.concat([clean.assign(noise=kind) for kind in kinds] + [there[there["noise"].isin(kinds)]])
-    look = [line(loss, order) for order, loss in enumerate(shown)]
-    kwargs = {"linestyle": [each["linestyle"] for each in look], "marker": list("osD^v<>pXh*d"[: len(shown)])}
-    palette = {loss: each["color"] for loss, each in zip(shown, look, strict=True)}
-    grid = sns.FacetGrid(
-        panels, col="noise", col_order=kinds, hue="loss", hue_order=shown, hue_kws=kwargs, palette=palette,
-        **{"sharex": False, "height": 3.2, "aspect": 1.1} | options,
-    )  # fmt: skip
-    grid.map_dataframe(_with_bars, markersize=4, capsize=2)
-    grid.set_titles("{col_name}").set_axis_labels("nominal noise rate", "test accuracy [%]").add_legend(
-        title=""
-    )
-    return grid
+    look = {loss: line(loss, order) for order, loss in enumerate(shown)}
+    shown_as: dict[str, Any] = {"col_order": kinds, "sharex": False, "height": 3.2} | options
+    grid = against(panels, "rate", "loss", "noise", look, **shown_as)
+    return grid.set_xlabels("nominal noise rate")
 
 
-def _with_bars(data: pd.DataFrame, **look: Any) -> None:
-    data = data.sort_values("rate")
-    plt.errorbar(data["rate"], data["mean"], data["std"].fillna(0.0), **look)
+def against(
+    found: pd.DataFrame,
+    x: str,
+    hue: str,
+    col: str,
+    look: Mapping[str, Mapping[str, Any]],
+    ticks: Sequence[float] = (),
+    **options: Any,
+) -> sns.FacetGrid:
+    """Accuracy against a parameter: a line for each name and a panel for each column, bars of a standard deviation.
+
+    Parameters
+    ----------
+    found
+        a summary with the columns x, hue and col.
+    look
+        colour and dash of each name, in the legend's order; names that are not there are left out.
+    ticks
+        of a logarithmic axis; none: it is linear.
+    options
+        more arguments of `seaborn.FacetGrid`.
+    """
+    there = found[found["mean"].notna()].fillna({"std": 0.0}).sort_values(x, kind="stable")
+    names = [name for name in look if name in set(there[hue])]
+    kwargs = {
+        "linestyle": [look[name]["linestyle"] for name in names],
+        "marker": list("osD^v<>pXh*d"[: len(names)]),
+    }
+    palette = {name: look[name]["color"] for name in names}
+    options = {"height": 2.6, "aspect": 1.1} | options
+    grid = sns.FacetGrid(there, col=col, hue=hue, hue_order=names, hue_kws=kwargs, palette=palette, **options)
+    grid.map(plt.errorbar, x, "mean", "std", markersize=5, capsize=2)
+    if ticks:
+        grid.set(xscale="log", xticks=ticks, xticklabels=ticks)
+        for axes in grid.axes.flat:
+            axes.minorticks_off()
+    return grid.set_titles("{col_name}").set_axis_labels(x, "test accuracy [%]").add_legend(title="")
 
 
 def intervals(

@@ -11,6 +11,7 @@ from jal.analysis.figures import (
     INK,
     LINES,
     PALETTE,
+    against,
     by_rate,
     dots,
     epochs,
@@ -131,3 +132,19 @@ def test_dots_fill_the_two_highest_of_each_panel(tidy):
     assert [axes.get_title("left") for axes in grid.axes.flat] == ["clean", "symmetric 0.4"]
     with pytest.raises(InputError, match="no accuracies"):
         dots(summary(some, ["column", "loss"]).assign(mean=np.nan))
+
+
+def test_accuracy_against_a_parameter_is_a_line_in_its_order_with_bars_of_a_deviation():
+    found = pd.DataFrame(
+        [("one", 20.0, "A", 60.0, 2.0), ("one", 5.0, "A", 50.0, np.nan), ("one", 5.0, "B", np.nan, np.nan)],
+        columns=["panel", "a", "name", "mean", "std"],
+    )
+    look = {name: {"color": colour, "linestyle": "-"} for name, colour in zip("AB", PALETTE, strict=False)}
+    grid = against(found, "a", "name", "panel", look, ticks=[5, 20])
+    (axes,) = grid.axes.flat
+    line, *_ = axes.lines
+    assert (list(line.get_xdata()), list(line.get_ydata())) == ([5.0, 20.0], [50.0, 60.0])
+    (bars,) = axes.collections
+    assert [tuple(bar[:, 1]) for bar in bars.get_segments()] == [(50.0, 50.0), (58.0, 62.0)]
+    assert axes.get_xscale() == "log" and list(axes.get_xticks()) == [5, 20]
+    assert [text.get_text() for text in grid.legend.get_texts()] == ["A"]
