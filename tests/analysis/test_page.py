@@ -1,9 +1,12 @@
 """What chapters show alike: a table in which each cell opens its runs, and its twins where HTML cannot be shown."""
 
+import base64
+import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from jal.analysis import page
@@ -248,3 +251,10 @@ def test_a_check_shows_nothing_until_it_is_false():
     bundle = page.check("<JAL> leads", np.bool_(False))._repr_mimebundle_()
     assert bundle[UNTRUE] == "<JAL> leads"
     assert "&lt;JAL&gt; leads" in bundle["text/html"] and "<JAL>" not in bundle["text/html"]
+
+
+def test_the_numbers_behind_a_figure_are_saved_however_small():
+    frame = pd.DataFrame({"p": [1e-17, 0.123456, np.nan], "n": [50_000, 2, 3], "loss": ["CE", "JAL-CE", "x"]})
+    html = page.source("Computed.", frame, "p.csv").html
+    saved = base64.b64decode(re.search(r"base64,([^\"]+)", html)[1]).decode()
+    assert saved.splitlines() == ["p,n,loss", "1e-17,50000,CE", "0.12346,2,JAL-CE", ",3,x"]
