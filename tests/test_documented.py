@@ -41,7 +41,7 @@ NOT_OURS = {
     r"for role in .*|done": "a loop of the shell around openssl",
     r"make \w+": "makes an environment; .ci/run does",
     r"(pip|conda|git|dask|export|!|%)[ a-zA-Z].*": "another program, a cluster's or an installation",
-    r"python -c .*write_all.*": "needs CIFAR-10 and CIFAR-100",
+    r"python -m tests.analysis.noise_files": "needs CIFAR-10 and CIFAR-100",
     r"JAL_COMMIT=.*": "hours of a GPU; tests/test_bare_machine.py runs the like",
 }
 """Lines that are not even parsed, and why or where they are looked after."""

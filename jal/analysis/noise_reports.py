@@ -1,19 +1,14 @@
-"""What each noise does to CIFAR's labels, kept in the book's data: made here, and read back.
+"""What each noise does to CIFAR's labels, as it is kept in the book's data.
 
 So a page about CIFAR's noisy labels can be built on a machine that has no CIFAR. What is kept is counts and shares of
-whole classes, of no image and no single label. With the data at hand (book/data.md),
-
-    python -c "from jal.analysis.noise_reports import write_all; write_all()"
-
-makes all of it again, the same but for the key "made".
+whole classes, of no image and no single label. `tests/analysis/noise_files.py` makes the files.
 """
 
 from __future__ import annotations
 
 import json
 import platform
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -23,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jal import files
 from jal._version import __version__
 from jal.checkout import find_root
 from jal.errors import InputError
@@ -48,15 +42,6 @@ DATASETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
 """Those whose reports are kept, and what a page calls them."""
 ANNOTATORS = ("rand1", "rand2", "rand3")
 """CIFAR-10N's labels of three people for each image."""
-FACTS = (
-    *("unanimous", "unanimously wrong", "three different", "aggre is the majority"),
-    *("aggre follows the fixed order", "aggre is right among three", "truth among three"),
-    *("somebody is wrong", "worst is the last wrong one"),
-)
-"""Counts of CIFAR-10's training images. A majority is of two or three people; where all three differ there is none."""
-_PREFERRED = np.array([0, 1, 2, 3, 4, 5, 6, 7, 0, 1])
-"""By class, its place in the order in which aggre was taken where all three differ: ship and airplane, then truck and
-automobile, then bird, cat, deer, dog, frog, horse; of two in one place the earlier person's."""
 PERCENTILES = np.linspace(0, 1, 101)
 DIGITS = 6
 """Of a margin: its last ones hang on the order in which a machine sums."""
@@ -137,39 +122,6 @@ def specs(dataset: str) -> list[RunSpec]:
     ]
 
 
-def write_all(
-    folder: str | Path | None = None,
-    root: str | Path | None = None,
-    tell: Callable[[str], object] = sys.stderr.write,
-) -> None:
-    """Makes every report anew, in a minute or two: CIFAR, CIFAR-N and the release's fixed labels must be here.
-
-    Parameters
-    ----------
-    folder
-        where to; `FOLDER` of the checkout if left out.
-    root
-        the folder of the datasets' folders; $JAL_DATA if left out.
-    tell
-        takes the lines that say how far it is.
-
-    Raises
-    ------
-    InputError
-        for data that is not here, or a folder that cannot be written.
-    """
-    from jal.datasets import load
-
-    target = _folder(folder)
-    for dataset in DATASETS:
-        data = load(dataset, root)
-        for spec in specs(dataset):
-            _write(_file(target, dataset, spec.noise), document(spec, data, root))
-            tell(f"{dataset} {spec.noise}\n")
-        if dataset == "cifar10":
-            _write(_annotators_file(target), annotators_document(data, root))
-
-
 def document(spec: RunSpec, data: ImageData, root: str | Path | None = None) -> Document:
     """The report on the noise of a spec as JSON data, in aggregate.
 
@@ -193,70 +145,8 @@ def document(spec: RunSpec, data: ImageData, root: str | Path | None = None) -> 
         "labels_sha256": labels_sha256(given),
         **{key: source[key] for key in ("source", "licence", "citation") if key in source},
         **found,
-        "made": _made(),
+        "made": made(),
     }
-
-
-def annotators_document(data: ImageData, root: str | Path | None = None) -> Document:
-    """What CIFAR-10N's three people gave, in counts of images, and how its other sets were made of it.
-
-    Returns
-    -------
-    JSON data. "wrong": by true class, how many images have 0, 1, 2 and 3 wrong labels. "sets": of aggre, rand1 and
-    worst, how many wrong labels stand on images that 0, 1, 2 and 3 people named wrongly. "facts": the counts that
-    `FACTS` names.
-
-    Raises
-    ------
-    InputError
-        for labels that are not here.
-    """
-    from jal.datasets.human import human_labels, human_source
-
-    true = data.train_labels
-    three = np.stack([human_labels(data.name, variant, root, true) for variant in ANNOTATORS])
-    aggre, worst = (human_labels(data.name, variant, root, true) for variant in ("aggre", "worst"))
-    wrong = (three != true).sum(0)
-    table = np.zeros((data.num_classes, len(ANNOTATORS) + 1), dtype=int)
-    np.add.at(table, (true, wrong), 1)
-    sets = {"aggre": aggre, "rand1": three[0], "worst": worst}
-    sources = {variant: human_source(data.name, variant) for variant in ANNOTATORS}
-    first = sources[ANNOTATORS[0]]
-    return {
-        "schema": SCHEMA,
-        "dataset": data.name,
-        "labels_sha256": {variant: source["sha256"] for variant, source in sources.items()},
-        "clean_sha256": labels_sha256(true),
-        "licence": first["licence"],
-        "citation": first["citation"],
-        "wrong": table.tolist(),
-        "sets": {
-            name: np.bincount(wrong[labels != true], minlength=4).tolist() for name, labels in sets.items()
-        },
-        "facts": {
-            name: int(count) for name, count in zip(FACTS, _facts(three, aggre, worst, true), strict=True)
-        },
-        "made": _made(),
-    }
-
-
-def _facts(three: Labels, aggre: Labels, worst: Labels, true: Labels) -> Iterator[int]:
-    """The counts of `FACTS`, in that order, from (3, N) and (N,) labels."""
-    one, two, last = three
-    same = np.stack([one == two, two == last, one == last])
-    yield same.all(0).sum()
-    yield (same.all(0) & (one != true)).sum()
-    ties = ~same.any(0)
-    majority = np.where(same[1], two, one)
-    yield ties.sum()
-    yield (aggre == majority)[~ties].sum()
-    yield (aggre == np.take_along_axis(three, _PREFERRED[three].argmin(0)[None], 0)[0])[ties].sum()
-    yield (aggre == true)[ties].sum()
-    yield (three == true).any(0)[ties].sum()
-    wrong = three != true
-    latest = np.where(wrong[2], last, np.where(wrong[1], two, one))
-    yield wrong.any(0).sum()
-    yield (worst == latest)[wrong.any(0)].sum()
 
 
 def read_all(dataset: str, folder: str | Path | None = None) -> dict[str, Kept]:
@@ -267,7 +157,9 @@ def read_all(dataset: str, folder: str | Path | None = None) -> dict[str, Kept]:
     InputError
         for a file that is missing, or does not hold its report.
     """
-    return {str(spec.noise): read(_file(_folder(folder), dataset, spec.noise)) for spec in specs(dataset)}
+    return {
+        str(spec.noise): read(report_file(_folder(folder), dataset, spec.noise)) for spec in specs(dataset)
+    }
 
 
 def read(file: Path) -> Kept:
@@ -297,36 +189,30 @@ def kept(data: Document) -> Kept:
 
 
 def read_annotators(folder: str | Path | None = None) -> NDArray[np.int64]:
-    """(K, 4) the counts "wrong" of `annotators_document`.
+    """(K, 4) of each true class, how many images of CIFAR-10N have 0, 1, 2 and 3 wrong labels.
 
     Raises
     ------
     InputError
         for a file that is missing, or does not hold them.
     """
-    file = _annotators_file(_folder(folder))
-    data = _read(file)
-    try:
-        counts = np.array(data["wrong"], dtype=np.int64)
-    except (KeyError, TypeError, ValueError):
-        raise _refused(file) from None
-    if counts.ndim != 2 or counts.shape[1] != len(ANNOTATORS) + 1 or not counts.sum(axis=1).all():
-        raise _refused(file)
-    return counts
+    return np.array(_read(annotators_file(_folder(folder)), "wrong")["wrong"], dtype=np.int64)
 
 
 def read_sets(folder: str | Path | None = None) -> tuple[dict[str, list[int]], dict[str, int]]:
-    """The "sets" and the "facts" of `annotators_document`.
+    """How CIFAR-10N's sets were made of three people's labels, in counts of images.
+
+    Returns
+    -------
+    of aggre, rand1 and worst, how many wrong labels stand on images that 0, 1, 2 and 3 people named wrongly; and counts
+    by what is counted.
 
     Raises
     ------
     InputError
         for a file that is missing, or does not hold them.
     """
-    file = _annotators_file(_folder(folder))
-    data = _read(file)
-    if set(data.get("facts", ())) != set(FACTS) or not isinstance(data.get("sets"), dict):
-        raise _refused(file)
+    data = _read(annotators_file(_folder(folder)), "sets", "facts")
     return data["sets"], data["facts"]
 
 
@@ -334,40 +220,26 @@ def _folder(folder: str | Path | None) -> Path:
     return find_root() / FOLDER if folder is None else Path(folder)
 
 
-def _file(folder: Path, dataset: str, noise: NoiseSpec) -> Path:
+def report_file(folder: Path, dataset: str, noise: NoiseSpec) -> Path:
     return folder / f"{dataset}-{str(noise).replace(' ', '-')}.json"
 
 
-def _annotators_file(folder: Path) -> Path:
+def annotators_file(folder: Path) -> Path:
     return folder / "cifar10-annotators.json"
 
 
-def _write(file: Path, data: Document) -> None:
-    """A line for each key and for each row of counts: small, and readable as text."""
-    lines = []
-    for key, value in data.items():
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-        if key == "counts":
-            text = "[\n" + ",\n".join(f"  {json.dumps(row)}" for row in value) + "\n]"
-        lines.append(f"{json.dumps(key)}: {text}")
-    files.write(file, "{\n" + ",\n".join(lines) + "\n}\n")
-
-
-def _read(file: Path) -> Document:
+def _read(file: Path, *keys: str) -> Document:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         data = None
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA or not data.keys() >= set(keys):
         raise _refused(file)
     return data
 
 
 def _refused(file: Path) -> InputError:
-    return InputError(
-        f"{file} is no report on noise of schema {SCHEMA}: restore it, or make all of them with "
-        "jal.analysis.noise_reports.write_all()"
-    )
+    return InputError(f"{file} is no report on noise of schema {SCHEMA}: restore it with git checkout")
 
 
 def _images(data: Mapping[str, Any]) -> Images:
@@ -389,7 +261,8 @@ def _unpacked(text: str) -> list[int]:
     return [int(value) for times, _, value in words for _ in range(int(times or 1))]
 
 
-def _made() -> Document:
+def made() -> Document:
+    """With what a report is made, and when."""
     commit, dirty = provenance.commit(otherwise=provenance.UNKNOWN)
     return {
         "jal": __version__,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from jal.analysis.noise_reports import ANNOTATORS, DATASETS, FOLDER, Kept, Reports
-from jal.analysis.text import code, percent, plain
+from jal.analysis.text import code, percent, plain, upwards
 from jal.errors import InputError
 from jal.experiments.provenance import commit_in_words
 
@@ -18,7 +18,7 @@ SCALES = (10, 20, 30)
 
 def number(a: float) -> str:
     """A smallest `a`, rounded up as befits a lower bound; inf where there is none."""
-    return "inf" if math.isinf(a) else f"{math.ceil(1000 * a - 1e-6) / 1000:.3f}"
+    return "inf" if math.isinf(a) else upwards(a, 3)
 
 
 def said_of_rates(reports: Reports) -> str:

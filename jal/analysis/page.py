@@ -363,9 +363,10 @@ def source(text: str, frame: pd.DataFrame, file: str) -> Block:
     text
         a sentence.
     frame, file
-        the numbers, and the name of the CSV file that the link saves.
+        the numbers, saved with five digits each however small, and the name of the CSV file that the link saves.
     """
-    link = download(frame, file, "the numbers as CSV")
+    digits = frame.select_dtypes("floating").map("{:.5g}".format, na_action="ignore")
+    link = download(frame.assign(**digits), file, "the numbers as CSV")
     return Block(f'<p class="jal-origin">{escape(text)} Data: {link}.</p>', f"*{plain(text)}*")
 
 

@@ -11,9 +11,7 @@ from jal import datasets
 from jal.analysis.noise_reports import (
     ANNOTATORS,
     DATASETS,
-    FACTS,
     FOLDER,
-    annotators_document,
     document,
     kept,
     read,
@@ -21,7 +19,6 @@ from jal.analysis.noise_reports import (
     read_annotators,
     read_sets,
     specs,
-    write_all,
 )
 from jal.checkout import find_root
 from jal.datasets.human import human_source
@@ -29,6 +26,7 @@ from jal.datasets.instance import instance_source
 from jal.errors import InputError
 from jal.experiments import resolve
 from jal.experiments.labels import report_of
+from tests.analysis.noise_files import FACTS, annotators_document, write_all
 
 COMMITTED = find_root() / FOLDER
 DIGITS = datasets.load("digits")
@@ -207,9 +205,7 @@ def test_a_file_that_is_no_report_is_refused(tmp_path, change):
     file.write_text(json.dumps(document(instance(), DIGITS)))
     assert read(file).noise == instance().noise
     file.write_text(json.dumps(document(instance(), DIGITS) | change))
-    with pytest.raises(
-        InputError, match=r"report\.json is no report on noise of schema 1: restore it, or make"
-    ):
+    with pytest.raises(InputError, match=r"report\.json is no report on noise of schema 1: restore it"):
         read(file)
 
 
@@ -222,12 +218,6 @@ def test_files_that_are_missing_or_cut_short_are_refused(tmp_path, content):
         read_annotators(tmp_path)
     with pytest.raises(InputError, match=r"symmetric-0\.2\.json is no report"):
         read_all("cifar10", tmp_path)
-
-
-def test_annotators_of_another_shape_are_refused(tmp_path):
-    (tmp_path / "cifar10-annotators.json").write_text('{"schema": 1, "wrong": [[1, 2, 3]]}')
-    with pytest.raises(InputError, match="is no report"):
-        read_annotators(tmp_path)
 
 
 def test_making_them_without_cifar_says_so(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """What chapters show alike: a table in which each cell opens its runs, and its twins where HTML cannot be shown."""
 
+import base64
+import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -278,3 +280,8 @@ def tidy_of_two_profiles():
         for name in ("full", "laptop")
     ]
     return pd.concat([*frames, frame_of(filled(grid, run), profile="quick")])
+def test_the_numbers_behind_a_figure_are_saved_however_small():
+    frame = pd.DataFrame({"p": [1e-17, 0.123456, np.nan], "n": [50_000, 2, 3], "loss": ["CE", "JAL-CE", "x"]})
+    html = page.source("Computed.", frame, "p.csv").html
+    saved = base64.b64decode(re.search(r"base64,([^\"]+)", html)[1]).decode()
+    assert saved.splitlines() == ["p,n,loss", "1e-17,50000,CE", "0.12346,2,JAL-CE", ",3,x"]
