@@ -50,8 +50,12 @@ class Optimiser:
             gradients = [parameter.grad for parameter in self._parameters]
             torch._foreach_add_(gradients, torch._foreach_sign(self._parameters), alpha=self._l1)  # type: ignore[arg-type]
         if self._clip_norm is not None:
-            nn.utils.clip_grad_norm_(self._parameters, self._clip_norm, foreach=True)
+            self.bound(self._clip_norm)
         self._torch.step()
+
+    def bound(self, norm: float) -> Tensor:
+        """Scale the gradients down to this norm if theirs is greater; returns what it was."""
+        return nn.utils.clip_grad_norm_(self._parameters, norm, foreach=True)
 
     def state(self) -> dict[str, Tensor]:
         """What it remembers from step to step, in place, by name."""

@@ -280,6 +280,8 @@ def tidy_of_two_profiles():
         for name in ("full", "laptop")
     ]
     return pd.concat([*frames, frame_of(filled(grid, run), profile="quick")])
+
+
 def test_the_numbers_behind_a_figure_are_saved_however_small():
     frame = pd.DataFrame({"p": [1e-17, 0.123456, np.nan], "n": [50_000, 2, 3], "loss": ["CE", "JAL-CE", "x"]})
     html = page.source("Computed.", frame, "p.csv").html
