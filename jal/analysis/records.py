@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from jal.analysis.old_tables import Value, last_accuracy
-from jal.analysis.stats import compare
 from jal.analysis.text import listed
 from jal.experiments.grids import Cell, Grid
 from jal.experiments.record import Record
@@ -41,9 +39,9 @@ class GridRecords:
         """A cell's Records by seed; none where the grid has no such cell."""
         return self.cells.get((row, column), {})
 
-    def values(self, row: str, column: str, value: Value = last_accuracy) -> list[float]:
-        """A value of each of a cell's runs: the last epoch's test accuracy, per cent, unless said otherwise."""
-        return [value(record) for record in self.runs(row, column).values()]
+    def values(self, row: str, column: str) -> list[float]:
+        """The last epoch's test accuracy of each of a cell's runs, per cent."""
+        return [record.accuracy for record in self.runs(row, column).values()]
 
     def in_half(self, row: str, column: str) -> bool:
         """Whether a cell's runs are in bfloat16 where their recipe is not: tables mark it."""
@@ -117,9 +115,3 @@ def precisions(grid: Grid, precision: str = "any") -> tuple[str, ...]:
 def mean_std(values: Sequence[float]) -> tuple[float, float]:
     """Mean and unbiased standard deviation; NaN where there are too few values for one."""
     return fmean(values) if values else math.nan, stdev(values) if len(values) > 1 else math.nan
-
-
-def difference(values: Sequence[float], others: Sequence[float]) -> tuple[float, float, float]:
-    """The difference of two means and Welch's 95 % interval; NaN where there are too few values for them."""
-    found = compare(values, others)
-    return found.difference, found.low, found.high

@@ -4,9 +4,8 @@ import math
 from dataclasses import replace
 
 import pytest
-from scipy.stats import ttest_ind
 
-from jal.analysis.records import difference, mean_std, read
+from jal.analysis.records import mean_std, read
 from jal.errors import InputError
 from jal.experiments import Store
 from jal.experiments.grids import get
@@ -24,24 +23,6 @@ def grid():
         noises("clean", "symmetric 0.4"),
         {"dataset": "digits", "epochs": 2},
     )
-
-
-def test_the_records_of_each_cell_by_seed(grid, tmp_path):
-    first, second = Store(tmp_path / "a"), Store(tmp_path / "b")
-    one, _, other = grid.runs(("CE", "clean"))
-    first.put(record_of(one, 80.0))
-    second.put(record_of(one, 10.0))  # the first store that has a run counts
-    second.put(record_of(other, 83.0))
-    found = read(grid, [first, second])
-    assert list(found.cells) == [(row, column) for row in grid.rows for column in grid.columns]
-    assert {seed: record.accuracy for seed, record in found.runs("CE", "clean").items()} == {
-        123: 80.0,
-        125: 83.0,
-    }
-    assert found.values("CE", "clean") == [80.0, 83.0]
-    assert found.values("CE", "clean", lambda record: record.spec.seed) == [123, 125]
-    assert found.runs("CE", "symmetric 0.4") == found.runs("CE", "no such column") == {}
-    assert len(found.records) == 2
 
 
 def test_other_seeds_than_the_grids(grid, tmp_path):
@@ -148,15 +129,3 @@ def test_means_of_few_values():
     assert mean_std([1.0, 3.0]) == (2.0, pytest.approx(math.sqrt(2)))
     assert mean_std([4.0])[0] == 4.0 and math.isnan(mean_std([4.0])[1])
     assert all(map(math.isnan, mean_std([])))
-
-
-def test_a_difference_has_welchs_interval():
-    a, b = [80.0, 82.5, 81.0], [78.0, 79.5]
-    interval = ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
-    assert difference(a, b) == pytest.approx((sum(a) / 3 - sum(b) / 2, interval.low, interval.high))
-
-
-def test_a_difference_without_two_runs_on_both_sides_has_none():
-    value, low, high = difference([80.0], [78.0, 79.0])
-    assert value == 1.5 and math.isnan(low) and math.isnan(high)
-    assert all(map(math.isnan, difference([80.0], [])))
