@@ -162,3 +162,20 @@ def test_the_rates_of_the_paper_pass_without_a_word(rate):
         warnings.simplefilter("error")
         corrupt(np.repeat(np.arange(100), 500), symmetric(100, rate), 1)
         corrupt(np.repeat(np.arange(1000), 50), symmetric(1000, rate), 1, "bernoulli")
+
+
+@pytest.mark.parametrize("unreachable", [0, 2])
+def test_a_draw_beyond_what_rounding_leaves_of_a_row_is_its_last_reachable_class(monkeypatch, unreachable):
+    class Largest:
+        def __init__(self, bits):
+            pass
+
+        def random(self, n):
+            return np.full(n, np.nextafter(1, 0))
+
+    K = 10 + unreachable
+    row = np.zeros(K)
+    row[:10] = 0.1
+    assert np.cumsum(row)[-1] < 1
+    monkeypatch.setattr(np.random, "Generator", Largest)
+    assert (corrupt(np.arange(K), np.tile(row, (K, 1)), 0, "bernoulli") == 9).all()

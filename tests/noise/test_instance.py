@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from jal.errors import InputError
 from jal.noise import corrupt, instance_dependent, instance_probabilities, labels_sha256, symmetric
 from jal.noise import instance as module
+from jal.noise.instance import _flip_rates
 
 # mean and std of the paper's recipes
 CIFAR10 = {"mean": (0.49139968, 0.48215827, 0.44653124), "std": (0.24703233, 0.24348505, 0.26158768)}
@@ -251,3 +252,11 @@ def test_a_set_of_cifars_size_takes_seconds_and_little_memory(K, limit):
     seconds, kibibytes = map(float, done.stdout.split())
     assert seconds < limit
     assert kibibytes < 2 * 2**20
+
+
+@pytest.mark.parametrize("rate", [0.06, 0.31, 0.43, 0.61])
+def test_flip_rates_are_shares_to_the_last_digit(rate):
+    """At the ends of the draws rounding would leave them by a digit, and P of the label itself would be above 1."""
+    found = _flip_rates(np.array([0, 0.5, np.nextafter(1, 0)]), rate)
+    assert found.min() >= 0
+    assert found.max() <= 1

@@ -210,6 +210,23 @@ def test_the_list_says_which_image_has_which_label_whatever_the_cache_says(
     assert looks() == [*range(10)]
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [lambda dtype: dtype[:-1], lambda dtype: [*dtype[:3], ("size", "<i4"), *dtype[4:]]],
+    ids=["one less", "another type"],
+)
+def test_a_manifest_of_another_layout_is_not_believed(listing, looks, cache, fields):
+    first = examine(listing)
+    (kept,) = files(cache)
+    rows = np.zeros(len(first), fields(first.dtype.descr))
+    for name in rows.dtype.names:
+        rows[name] = first[name]
+    np.save(kept, rows)
+    looks()
+    np.testing.assert_array_equal(examine(listing), first)
+    assert looks() == [*range(10)]
+
+
 @pytest.mark.parametrize("of", ["file", "folder"])
 def test_a_manifest_that_others_may_have_written_is_not_believed(listing, looks, cache, of):
     first = examine(listing)
