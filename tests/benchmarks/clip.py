@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from jal.analysis.reported import reported
 from torch import Tensor
 
 from jal import files
 from jal.analysis.clip import FILE, SCHEMA
+from jal.analysis.paper import reported
 from jal.experiments import provenance, resolve
 from jal.experiments.run import _training
 from jal.experiments.spec import RunSpec
@@ -52,7 +52,7 @@ class Watched(Optimiser):
 def norms(spec: RunSpec, epochs: int = 1, steps: int | None = None) -> list[list[float]]:
     """The gradient's norm before the bound in the first steps of a run's first epochs, on one thread."""
     found = []
-    with _training(spec, "cpu", True, False, None, None) as training:
+    with _training(spec, "cpu", True, False, None, None, False) as training:
         training.optimiser = Watched(list(training.model.parameters()), training.recipe)
         training._prepare()
         for epoch in range(epochs):

@@ -78,7 +78,7 @@ def test_the_split_is_of_whole_steps(document):
 
 
 def test_the_committed_documents_are_whole():
-    files = sorted(benchmark.RESULTS.glob("*.json"))
+    files = [file for file in sorted(benchmark.RESULTS.glob("*.json")) if file.stem in ("cpu", "cuda")]
     assert "cpu" in [file.stem for file in files]
     for file in files:
         found = json.loads(file.read_text())

@@ -13,7 +13,7 @@ def steps(loss, count):
     """Each step's norm, by autograd on the whole of what the release differentiates, and the weights after them."""
     spec = resolve(dataset="digits", noise="symmetric", rate=0.4, loss=loss)
     found = []
-    with _training(spec, "cpu", True, False, None, None) as training:
+    with _training(spec, "cpu", True, False, None, None, False) as training:
         training._prepare()
         training._begin_epoch()
         for step in range(count):

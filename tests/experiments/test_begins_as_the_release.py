@@ -108,7 +108,7 @@ def test_a_runs_weights_and_labels_are_the_released_ones(
     monkeypatch.setattr(RUN, "_on_devices", {})
     spec = resolve(dataset=dataset, noise=noise, rate=rate, loss="JAL-CE", seed=seed)
     expected = weights(layers, seed, biased)
-    with RUN._training(spec, "cpu", False, False, None, None) as training:
+    with RUN._training(spec, "cpu", False, False, None, None, False) as training:
         found = list(training.model.parameters())
         given = training.given.numpy()
     assert len(found) == len(expected)

@@ -183,7 +183,10 @@ def test_what_slurm_is_asked_for(profile, slurm_commands, tmp_path):
 def on_slurm(profile, slurm_commands, tmp_path, monkeypatch):
     """A connection to workers of a profile, and the folder of their logs; sbatch starts a job's script here."""
     monkeypatch.setattr(module, "TIMEOUT", 2.0)
-    slurm_commands(sbatch=f'[ -f "$1" ] && {{ sh "$1" >{tmp_path}/job 2>&1 & }}; echo Submitted batch job 7')
+    # As Slurm does, it takes a copy: the script is gone as soon as sbatch has answered.
+    job = tmp_path / "job"
+    start = f'[ -f "$1" ] && cp "$1" {job}.sh && {{ sh {job}.sh >{job} 2>&1 & }}; echo Submitted batch job 7'
+    slurm_commands(sbatch=start)
     least = 'jobs = 1\ncores = 1\nmemory = "1GB"\nwalltime = "00:10:00"\ninterface = "lo"\n'
     with closing(connect(f"slurm:{profile(least)}", 1, tmp_path / "logs")) as cluster:
         yield cluster, tmp_path / "logs"
