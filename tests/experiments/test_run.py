@@ -245,7 +245,7 @@ def test_a_second_interrupt_ends_in_one_line_and_130(tmp_path):
     """And a third, while the runs write their checkpoints, in no more."""
     command = ("sweep", "digits", "--jobs", "2", "--results", str(tmp_path))
     with jal(*command, start_new_session=True) as process:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 240  # of a machine that has other work too
         while len(list(tmp_path.glob(".checkpoints/*/*.json"))) < 2:
             assert time.monotonic() < end and process.poll() is None
             time.sleep(0.05)
