@@ -81,7 +81,8 @@ def leads(columns: Columns, losses: Sequence[str] = JAL) -> pd.DataFrame:
 
     Returns
     -------
-    a frame with the columns column, one, over, difference, low and high, as `jal.analysis.frame.versus` has them.
+    a frame with the columns column, one, over, difference, low and high, as `jal.analysis.frame.versus` has them, and
+    pair: all three names, as a figure writes them beside a mark.
     """
     rows = []
     for name, column in columns.items():
@@ -89,7 +90,8 @@ def leads(columns: Columns, losses: Sequence[str] = JAL) -> pd.DataFrame:
         if found is not None:
             low, high = found.interval or (nan, nan)
             rows.append((name, found.loss, found.over, found.points, low, high))
-    return pd.DataFrame(rows, columns=["column", "one", "over", "difference", "low", "high"])
+    found_in = pd.DataFrame(rows, columns=["column", "one", "over", "difference", "low", "high"])
+    return found_in.assign(pair=found_in["column"] + "\n" + found_in["one"] + " over " + found_in["over"])
 
 
 @dataclass(frozen=True)

@@ -185,10 +185,12 @@ def epochs(curves: pd.DataFrame, col: str = "column", across: int = 3, **options
         **shown | options,
     )
     grid.set_titles(col_template="{col_name}", row_template="")
-    for axes, quantity in zip(
-        grid.axes[:, 0] if many.get("row") else grid.axes.flat, quantities * 99, strict=False
-    ):
-        axes.set_ylabel(QUANTITIES.get(quantity, quantity))
+    labels = [QUANTITIES.get(quantity, quantity) for quantity in quantities]
+    if len(labels) > 1:
+        for axes, label in zip(grid.axes[:, 0], labels, strict=True):
+            axes.set_ylabel(label)
+    else:
+        grid.set_ylabels("".join(labels))
     sns.move_legend(grid, "center right", title=None)
     return grid
 

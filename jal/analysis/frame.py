@@ -13,7 +13,7 @@ import pandas as pd
 from jal.analysis.paper import Lookup, in_paper
 from jal.analysis.records import GridRecords, read
 from jal.analysis.stats import Summary, compare
-from jal.analysis.text import plus_minus, with_interval
+from jal.analysis.text import DATASETS, plus_minus, with_interval
 from jal.errors import unknown
 from jal.experiments import complete, grids, stores
 from jal.experiments.record import Record
@@ -197,12 +197,16 @@ def chapter(
     return pd.concat(frames, ignore_index=True)
 
 
+def runs_at(tidy: pd.DataFrame, profile: str) -> pd.DataFrame:
+    """Our runs at one profile, a row for each, with its accuracy."""
+    ours = tidy["source"].eq("ours") & tidy["metric"].eq("accuracy")
+    return tidy[ours & tidy["profile"].eq(profile)]
+
+
 CELL = ("source", "profile", "row", "column")
 
 
-def summary(
-    tidy: pd.DataFrame, by: Sequence[str] = CELL, metric: str = "accuracy", precise: bool = False
-) -> pd.DataFrame:
+def summary(tidy: pd.DataFrame, by: Sequence[str] = CELL, metric: str = "accuracy") -> pd.DataFrame:
     """Mean, unbiased standard deviation and number of runs of each group, in the order of first appearance.
 
     Returns
@@ -252,8 +256,8 @@ def versus(
 
     Returns
     -------
-    a frame with the columns of `by`; one, over; difference, low, high (points, Welch's 95 % interval), n, n_over and
-    verdict. A row for each group that has both names in it, run or not.
+    a frame with the columns of `by`; one, over; difference, low, high (points, Welch's 95 % interval), n, n_over,
+    verdict and sign (`jal.analysis.stats.Comparison`). A row for each group that has both names in it, run or not.
     """
     first, second = ([names] if isinstance(names, str) else list(names) for names in (one, over))
     rows = []
@@ -261,16 +265,14 @@ def versus(
         there = {str(name): side(cell) for name, cell in group.groupby(key, sort=False)}
         for a, b in ((a, b) for a in first for b in second if a != b and {a, b} <= there.keys()):
             gap = compare(there[a], there[b])
-            numbers = gap.difference, gap.low, gap.high, gap.n, gap.n_over, gap.verdict
+            numbers = gap.difference, gap.low, gap.high, gap.n, gap.n_over, gap.verdict, gap.sign
             rows.append((*place, a, b, *numbers))
-    names = [*by, "one", "over", "difference", "low", "high", "n", "n_over", "verdict"]
+    names = [*by, "one", "over", "difference", "low", "high", "n", "n_over", "verdict", "sign"]
     types = {name: tidy[name].dtype for name in by} | {"one": "string", "over": "string", "verdict": "string"}
-    types |= dict.fromkeys(("difference", "low", "high"), "float64") | {"n": "int64", "n_over": "int64"}
+    types |= dict.fromkeys(("difference", "low", "high"), "float64") | dict.fromkeys(
+        ("n", "n_over", "sign"), "int64"
+    )
     return pd.DataFrame(rows, columns=names).astype(types)
-
-
-DATASETS = {"cifar10": "CIFAR-10", "fashion-mnist": "Fashion-MNIST"}
-"""What a page calls them, where that is not their name."""
 
 
 def named(tidy: pd.DataFrame) -> pd.DataFrame:
@@ -284,13 +286,12 @@ def gaps(tidy: pd.DataFrame, pairs: Iterable[tuple[str, str]], metric: str = "ac
 
     Returns
     -------
-    that of `versus`, and the columns pair, e.g. "JAL-CE over AMSE"; runs, as of `named`; and sign: 1 where all of the
-    interval is above 0, -1 where it is below, else 0. Pairs of which a side is missing are left out.
+    that of `versus`, and the columns pair, e.g. "JAL-CE over AMSE", and runs, as of `named`. Pairs of which a side is
+    missing are left out.
     """
     by = ("runs", "column")
     found = pd.concat([versus(named(tidy), "row", *pair, by, metric) for pair in pairs], ignore_index=True)
     found.insert(0, "pair", found["one"] + " over " + found["over"])
-    found["sign"] = found["low"].gt(0).astype(int) - found["high"].lt(0).astype(int)
     return found[found["difference"].notna()].reset_index(drop=True)
 
 

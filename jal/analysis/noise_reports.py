@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jal._version import __version__
+from jal.analysis import text
 from jal.checkout import find_root
 from jal.errors import InputError
 from jal.experiments import provenance
@@ -38,7 +39,7 @@ Document = dict[str, Any]
 SCHEMA = 1
 FOLDER = "data/results/noise"
 """In the checkout: a JSON file for each dataset and noise."""
-DATASETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
+DATASETS = {name: text.DATASETS[name] for name in ("cifar10", "cifar100")}
 """Those whose reports are kept, and what a page calls them."""
 ANNOTATORS = ("rand1", "rand2", "rand3")
 """CIFAR-10N's labels of three people for each image."""

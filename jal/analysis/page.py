@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 
 from jal.analysis import tables
-from jal.analysis.frame import named, wide
+from jal.analysis.frame import named, records, wide
 from jal.analysis.tables import HALF, HALF_NOTE
 from jal.analysis.text import UNTRUE, listed, plain
 from jal.checkout import find_root
@@ -72,7 +72,9 @@ def comparison(tidy: pd.DataFrame, caption: str) -> Block:
     tidy
         of `jal.analysis.frame`; of several profiles the full recipe's rows.
     """
-    cells = tables.against_paper(tidy[tidy["profile"].eq("full")] if tidy["profile"].nunique() > 1 else tidy)
+    if tidy["profile"].nunique() > 1:
+        tidy = tidy[tidy["profile"].eq("full")]
+    cells = tables.against_paper(tidy)
     latex = tables.comparison_latex(cells, caption)
     if cells["n"].any():
         return Block(tables.comparison_html(cells, caption, tables.runs_of(tidy)), latex=latex)
@@ -165,7 +167,7 @@ def provenance(tidy: pd.DataFrame, root: str | Path | None = None) -> Block:
 
 def _provenance(runs: pd.DataFrame, profile: str, root: str | Path | None) -> Block:
     names = list(runs["grid"].dropna().drop_duplicates())
-    found = list({record.id: record for record in runs["record"].dropna()}.values())
+    found = list(records(runs).values())
     several = "s" if len(names) > 1 else ""
     half = half_in_words(sum(record.spec.in_half for record in found), len(found))
     whose = f"Grid{several} {listed(names)}" if names else "This chapter's own runs"
@@ -202,16 +204,16 @@ def _markdown(texts: pd.DataFrame, caption: str) -> str:
     return "\n".join([*([f"*{caption}*", ""] if caption else []), *lines, *note])
 
 
-def _made_by(records: Sequence[Record]) -> list[str]:
+def _made_by(found: Sequence[Record]) -> list[str]:
     """Phrases: the seeds, the precision and the device, and the commits of some Records."""
-    environments = [record.environment for record in records]
-    seeds = sorted({record.spec.seed for record in records})
-    numbers = listed(sorted({record.spec.recipe.precision for record in records}))
+    environments = [record.environment for record in found]
+    seeds = sorted({record.spec.seed for record in found})
+    numbers = listed(sorted({record.spec.recipe.precision for record in found}))
     devices = sorted({f"{e['device']} on {e['processor']}" for e in environments})
     commits = sorted(set(map(commit_in_words, environments)))
     return [
         f"Seed{'s' if len(seeds) > 1 else ''} {listed(map(str, seeds))}",
-        f"{duration(sum(record.timing['seconds'] for record in records))} of training in {numbers} on "
+        f"{duration(sum(record.timing['seconds'] for record in found))} of training in {numbers} on "
         + "; ".join(devices),
         f"Commit{'s' if len(commits) > 1 else ''} {listed(commits)}",
     ]

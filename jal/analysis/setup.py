@@ -8,6 +8,7 @@ from functools import cache
 
 import pandas as pd
 
+from jal.analysis import text
 from jal.analysis.paper import reported
 from jal.analysis.text import listed
 from jal.errors import InputError
@@ -17,12 +18,7 @@ from jal.losses.catalog import CATALOG
 from jal.training.recipe import SETTINGS, Recipe
 from jal.training.recipe import recipe as recipe_of
 
-DATASETS = {
-    "cifar10": "CIFAR-10",
-    "cifar100": "CIFAR-100",
-    "webvision": "WebVision",
-    "clothing1m": "Clothing1M",
-}
+DATASETS = {name: text.DATASETS[name] for name in ("cifar10", "cifar100", "webvision", "clothing1m")}
 """The paper's, and what a page calls them. ILSVRC12 is a second test set of WebVision's networks."""
 
 WRITTEN_APART = frozenset({"A"})

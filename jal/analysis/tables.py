@@ -72,7 +72,7 @@ def against_paper(tidy: pd.DataFrame) -> pd.DataFrame:
         found = compare(ours, paper)
         reported = (paper.mean, paper.std, paper.n) if paper else (None, None, None)
         measured = (ours.mean, ours.std, ours.n) if ours else (None, None, 0)
-        half = any(record.spec.in_half for record in cell["record"].dropna())
+        half = _in_half(cell)
         numbers = found.difference, found.low, found.high, found.verdict, half
         rows.append((row, column, *reported, *measured, *numbers))
     floats = dict.fromkeys(
@@ -81,6 +81,11 @@ def against_paper(tidy: pd.DataFrame) -> pd.DataFrame:
     types = {"row": "string", "column": "string", "reported_n": "Int64", "n": "int64", "verdict": "string"}
     names = "row column reported_mean reported_std reported_n mean std n difference low high verdict half"
     return pd.DataFrame(rows, columns=names.split()).astype(types | floats | {"half": "bool"})
+
+
+def _in_half(cell: pd.DataFrame) -> bool:
+    """Whether a cell's runs are in bfloat16 where their recipe is not."""
+    return any(record.spec.in_half for record in cell["record"].dropna())
 
 
 def runs_of(tidy: pd.DataFrame) -> Runs:
@@ -129,7 +134,7 @@ def grid_texts(tidy: pd.DataFrame, digits: int = 1, metric: str = "accuracy") ->
     texts: dict[str, dict[str, str]] = {str(row): {} for row in ours["row"].drop_duplicates()}
     for (row, column), cell in ours.groupby(["row", "column"], sort=False):
         found = side(cell[cell["metric"].eq(metric)])
-        half = any(record.spec.in_half for record in cell["record"].dropna())
+        half = _in_half(cell)
         text = "" if found is None else plus_minus(found.mean, found.std or math.nan, digits)
         texts[row][column] = text + f" {HALF}" * (half and bool(text))
     columns = list(ours["column"].drop_duplicates())

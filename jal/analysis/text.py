@@ -9,6 +9,15 @@ from typing import Any
 
 from jal.errors import printable
 
+DATASETS = {
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+    "webvision": "WebVision",
+    "clothing1m": "Clothing1M",
+    "fashion-mnist": "Fashion-MNIST",
+}
+"""What a page calls them, where that is not their name."""
+
 UNTRUE = "application/vnd.jal.check"
 """The kind of output by which a build finds a sentence that its numbers no longer bear out."""
 

@@ -81,11 +81,6 @@ def build_book(
         )
     with _alone(top / "_build", tell):
         executed = execute(names, top, profile=profile, jobs=jobs, tell=tell)
-        for name, sentences in ((name, untrue(path)) for name, path in executed.items()):
-            for sentence in sentences:
-                tell(f"{name}: its runs do not bear out what it says: {sentence}")
-            if sentences and strict:
-                raise BuildFailed(f"{name} says what its runs do not bear out: {sentences[0]}: rewrite it")
         config = yaml.safe_load((top / "_config.yml").read_text())
         config.setdefault("execute", {})["execute_notebooks"] = "off"
         repository = str((config.get("repository") or {}).get("url") or "").rstrip("/")
@@ -95,6 +90,11 @@ def build_book(
             **{str(path.relative_to(top)): path.read_bytes() for path in pages},
         }
         chapters = {name: page(path, repository) for name, path in executed.items()}
+        for name, sentences in ((name, untrue(chapter)) for name, chapter in chapters.items()):
+            for sentence in sentences:
+                tell(f"{name}: its runs do not bear out what it says: {sentence}")
+            if sentences and strict:
+                raise BuildFailed(f"{name} says what its runs do not bear out: {sentences[0]}: rewrite it")
         index = _html(top, files | _staged(chapters), strict, tell)
         if pdf:
             chapters = {name: page(path, repository, printed=True) for name, path in executed.items()}

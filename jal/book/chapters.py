@@ -78,11 +78,9 @@ def execute(
     return executed
 
 
-def untrue(executed: Path) -> list[str]:
+def untrue(chapter: NotebookNode) -> list[str]:
     """The sentences that a chapter's numbers no longer bear out (`jal.analysis.page.check`)."""
-    outputs = (
-        output for cell in nbformat.read(executed, as_version=4).cells for output in cell.get("outputs", [])
-    )
+    outputs = (output for cell in chapter.cells for output in cell.get("outputs", []))
     return [output.data[UNTRUE] for output in outputs if UNTRUE in output.get("data", {})]
 
 

@@ -96,6 +96,18 @@ def test_only_what_changed_is_done_again(checkout):
     assert built(checkout) == ({"one", "two"}, True)
 
 
+def test_a_sentence_that_its_runs_do_not_bear_out_is_told_and_fails_a_strict_build(checkout):
+    check = "from jal.analysis.page import check\ncheck('JAL leads <everywhere>', 1 > 2)"
+    write(checkout, "two", check)
+    lines = []
+    build_book(root=checkout, tell=lines.append)
+    assert "two: its runs do not bear out what it says: JAL leads <everywhere>" in lines
+    shown = BeautifulSoup(page(checkout, "notebooks/two"), "html.parser").select_one("p.jal-check")
+    assert "JAL leads <everywhere>" in shown.get_text()
+    with pytest.raises(BuildFailed, match="two says what its runs do not bear out: JAL leads"):
+        build_book(root=checkout, strict=True, tell=lines.append)
+
+
 def test_a_package_that_is_found_twice_counts_once(checkout, monkeypatch):
     before = fingerprint(checkout)
     found = list(importlib.metadata.distributions())

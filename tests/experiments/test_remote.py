@@ -365,14 +365,21 @@ def dask_workers(address, number=2):
     return dask_process("worker", address, "--nworkers", number, "--nthreads", 1, "--no-dashboard")
 
 
-@pytest.mark.slow
-def test_a_killed_worker_loses_nothing_and_nothing_is_run_twice(fake):
-    fake.plan(seconds=20)
+@contextmanager
+def on_a_cluster(fake, runs):
+    """A scheduler with workers, and a sweep of these runs there."""
     with (
         dask_scheduler() as scheduler,
         dask_workers(scheduler.address),
-        fake.process(range(6), jobs=0, where=scheduler.address, env=environment()) as sweeping,
+        fake.process(runs, jobs=0, where=scheduler.address, env=environment()) as sweeping,
     ):
+        yield scheduler, sweeping
+
+
+@pytest.mark.slow
+def test_a_killed_worker_loses_nothing_and_nothing_is_run_twice(fake):
+    fake.plan(seconds=20)
+    with on_a_cluster(fake, range(6)) as (_, sweeping):
         fake.until(2, kept=2)
         fake.plan(seconds=2)
         killed = fake.starts()[0]
@@ -404,11 +411,7 @@ def test_a_run_whose_worker_dies_twice_has_failed(fake, monkeypatch, failures):
 @pytest.mark.slow
 def test_a_scheduler_that_dies_ends_the_sweep_and_the_same_command_goes_on(fake):
     fake.plan(seconds=5)
-    with (
-        dask_scheduler() as scheduler,
-        dask_workers(scheduler.address),
-        fake.process(range(5), jobs=0, where=scheduler.address, env=environment()) as sweeping,
-    ):
+    with on_a_cluster(fake, range(5)) as (scheduler, sweeping):
         fake.until(2)
         scheduler.kill()
         assert sweeping.wait(60) == 75
