@@ -242,5 +242,10 @@ def status(
 
     store = Store(results)
     stores = [store] if alone else [store, *trusted(store)]
-    found = status_of(grids.get(grid, settings, profile, precision), stores, integers("seeds", seeds))
+    wanted, asked = integers("seeds", seeds), grids.get(grid, settings, profile, precision)
+    found = status_of(asked, stores, wanted)
     say(found.to_json() if as_json else str(found), nl=not as_json)
+    if not as_json and precision is None and not asked.names_precision:
+        in_half = status_of(grids.get(grid, settings, profile, "bfloat16"), stores, wanted).counts.done
+        if in_half:
+            say(f"{in_half} done in bfloat16: --precision bfloat16 counts these")
