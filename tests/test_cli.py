@@ -383,7 +383,11 @@ def test_a_sweep_in_bfloat16_is_of_other_runs(jal, tmp_path, monkeypatch):
     for option, done in ((("--precision", "bfloat16"), 1), ((), 0), (("--precision", "float32"), 0)):
         _, out, _ = jal("status", "digits", "--seeds", "1", "--json", *option, *store)
         assert json.loads(out)["counts"]["done"] == done
-    for option, said in ((("--precision", "bfloat16"), False), ((), True), (("--precision", "float32"), False)):
+    for option, said in (
+        (("--precision", "bfloat16"), False),
+        ((), True),
+        (("--precision", "float32"), False),
+    ):
         _, out, _ = jal("status", "digits", "--seeds", "1", *option, *store)
         assert out.endswith("1 done in bfloat16: --precision bfloat16 counts these\n") == said
 

@@ -88,6 +88,14 @@ def run(
         when the loss is no longer finite.
     Stopped
         when `stop` said so.
+
+    Examples
+    --------
+    >>> from jal.experiments import resolve
+    >>> spec = resolve(dataset="digits", noise="symmetric", rate=0.2, loss="JAL-CE", epochs=2)
+    >>> record = run(spec, deterministic=True)
+    >>> len(record.curves["test_accuracy"]) == 2 and record.accuracy > 50
+    True
     """
     import torch
 

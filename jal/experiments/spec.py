@@ -185,6 +185,12 @@ def resolve(
     InputError
         for an unknown name, a value outside its domain, or parameters that the loss has neither given nor in
         the table.
+
+    Examples
+    --------
+    >>> spec = resolve(dataset="cifar10", noise="symmetric", rate=0.8, loss="JAL-CE")
+    >>> spec.id, spec.recipe.epochs, spec.loss.parameters["a"]
+    ('d2b1e178fc0d8f7d', 120, 30.0)
     """
     if dataset not in RECIPES:
         raise unknown("dataset", dataset, RECIPES)

@@ -19,6 +19,13 @@ def AMSE(a: float, q: float = 2.0, **options: Any) -> Loss:
 
     `a >= 1`; `jal.minimum_a(transition, q)` is the smallest one that withstands a noise. `options` are those
     of `Loss`: reduction, ignore_index, validate.
+
+    Examples
+    --------
+    >>> import torch
+    >>> loss = AMSE(a=30)(torch.zeros(1, 10), torch.tensor([3]))
+    >>> round(loss.item(), 2)  # ((30 - 0.1)^2 + 9 x 0.1^2) / 10
+    89.41
     """
     return build("AMSE", None, a=a, q=q, **options)
 
@@ -27,6 +34,13 @@ def JALCE(alpha: float, beta: float, a: float, q: float = 2.0, **options: Any) -
     """Joint asymmetric loss, alpha NCE + beta AMSE: equation (8) of the paper.
 
     The paper's values: (1, 1, 30) on CIFAR-10, (5, 1, 20) on CIFAR-100. `options` are those of `Loss`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> loss = JALCE(alpha=1, beta=1, a=30)(torch.zeros(1, 10), torch.tensor([3]))
+    >>> round(loss.item(), 2)  # NCE is 1/10 there
+    89.51
     """
     return build("JAL-CE", None, alpha=alpha, beta=beta, a=a, q=q, **options)
 
@@ -36,5 +50,12 @@ def JALFL(alpha: float, beta: float, a: float, gamma: float = 0.5, q: float = 2.
 
     The paper's values: (1, 1, 30) on CIFAR-10, (5, 1, 20) on CIFAR-100, gamma = 0.5. `options` are those of
     `Loss`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> loss = JALFL(alpha=1, beta=1, a=30)(torch.zeros(1, 10), torch.tensor([3]))
+    >>> round(loss.item(), 2)
+    89.51
     """
     return build("JAL-FL", None, alpha=alpha, beta=beta, a=a, gamma=gamma, q=q, **options)

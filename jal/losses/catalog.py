@@ -343,7 +343,13 @@ ELSEWHERE = {
 
 
 def names() -> list[str]:
-    """The names that `build` knows, as in the paper's tables."""
+    """The names that `build` knows, as in the paper's tables.
+
+    Examples
+    --------
+    >>> "JAL-CE" in names()
+    True
+    """
     return list(CATALOG)
 
 
@@ -394,6 +400,13 @@ def build(
     InputError
         for an unknown name, dataset, setting or parameter, a parameter outside its domain, or one that is
         neither given nor in the table.
+
+    Examples
+    --------
+    >>> import torch
+    >>> criterion = build("JAL-CE", "cifar10", alpha=0.5)  # the paper's values, but for alpha
+    >>> round(criterion(torch.zeros(4, 10), torch.tensor([0, 1, 2, 3])).item(), 2)
+    89.46
     """
     if dataset is not None and dataset not in DATASETS:
         near = unknown("dataset", dataset, DATASETS)

@@ -201,6 +201,14 @@ def joint(
     ------
     InputError
         for no members, and for an option that is not given and in which they differ.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from jal.losses import build
+    >>> both = joint((1.0, build("NCE", None)), (2.0, build("MAE", None)))
+    >>> round(both(torch.zeros(1, 10), torch.tensor([3])).item(), 2)  # 1/10 + 2 x 1.8
+    3.7
     """
     given = {"reduction": reduction, "ignore_index": ignore_index, "validate": validate}
     members = [loss for _, loss in weighted]

@@ -59,6 +59,13 @@ def build(
     ------
     InputError
         for an unknown name or beginning, images too small for the network's poolings, or what `resnet50` refuses.
+
+    Examples
+    --------
+    >>> import torch
+    >>> model = build("cnn2", num_classes=3, in_channels=1, image_size=28)
+    >>> model(torch.zeros(5, 1, 28, 28)).shape
+    torch.Size([5, 3])
     """
     if name not in MODELS:
         raise unknown("model", name, MODELS)

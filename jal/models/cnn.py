@@ -17,6 +17,11 @@ def cnn8(num_classes: int = 10, in_channels: int = 3, image_size: int = 32, widt
     ------
     InputError
         for images of fewer than 8 pixels.
+
+    Examples
+    --------
+    >>> sum(weights.numel() for weights in cnn8().parameters())
+    1639794
     """
     if image_size < 8:
         raise InputError(
@@ -31,7 +36,14 @@ def cnn8(num_classes: int = 10, in_channels: int = 3, image_size: int = 32, widt
 
 
 def cnn2(num_classes: int = 10, in_channels: int = 1, image_size: int = 8, width: float = 1.0) -> Classifier:
-    """A small network of our own for small grey images: two convolutions, 64 features, the head."""
+    """A small network of our own for small grey images: two convolutions, 64 features, the head.
+
+    Examples
+    --------
+    >>> import torch
+    >>> cnn2()(torch.zeros(5, 1, 8, 8)).shape
+    torch.Size([5, 10])
+    """
     widths = [scaled(channels, width) for channels in (16, 32)]
     layers: list[nn.Module] = []
     for channels in widths:

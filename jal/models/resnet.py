@@ -25,6 +25,11 @@ def resnet34(
 
     `width` scales every layer's channels; at 1, with 100 classes, it has 21,328,292 parameters. Any
     `image_size` does.
+
+    Examples
+    --------
+    >>> sum(weights.numel() for weights in resnet34().parameters())
+    21328292
     """
     widths = [scaled(channels, width) for channels in (64, 128, 256, 512)]
     layers = convolution(in_channels, widths[0], bias=False)

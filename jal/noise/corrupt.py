@@ -52,6 +52,15 @@ def corrupt(
     -----
     UserWarning
         where exact counts fall short of the transition's rate by more than a tenth, with both rates.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from jal.noise import symmetric
+    >>> true = np.repeat(np.arange(10), 900)
+    >>> noisy = corrupt(true, symmetric(10, 0.4), seed=123)
+    >>> float((noisy != true).mean())
+    0.4
     """
     T = check_transition(transition)
     true, seed = checks.labels(labels, len(T)), checks.seed(seed)

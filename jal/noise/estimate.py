@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
@@ -44,7 +44,7 @@ class SmallestA:
     """
 
     estimate: float
-    draws: Floats
+    draws: Floats = field(repr=False)
 
     def enough(self, confidence: float = 0.95) -> float:
         """An `a` that is sufficient with this probability; inf where none can be promised.
@@ -87,6 +87,12 @@ def smallest_a(counts: ArrayLike, q: float = 2.0, draws: int = 1000, seed: int =
     ------
     InputError
         if the counts are not a square array of integers of at least 0 with one above it, or q <= 0, or draws < 1.
+
+    Examples
+    --------
+    >>> found = smallest_a([[80, 20], [20, 80]])
+    >>> round(found.estimate, 3), found.enough(0.95) > found.estimate
+    (1.667, True)
     """
     table = _counts(counts)
     if draws < 1:
@@ -194,6 +200,14 @@ def transition_from_predictions(
     -----
     UserWarning
         where a class is so rare that neither estimate is to be relied on.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sure = np.eye(2)[np.repeat([0, 1], 50)]
+    >>> given = np.repeat([0, 1, 1], [40, 10, 50])
+    >>> transition_from_predictions(sure, given).tolist()
+    [[0.8, 0.2], [0.0, 1.0]]
     """
     P = _distributions(probabilities)
     if method not in get_args(Estimator):
@@ -246,6 +260,13 @@ def confident_joint(probabilities: ArrayLike, given: ArrayLike) -> NDArray[np.in
     ------
     InputError
         if the probabilities are not N distributions over K >= 2 classes, or the labels not N integers in 0..K-1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sure = np.eye(2)[[0, 0, 0, 1, 1, 1]]
+    >>> confident_joint(sure, [0, 0, 1, 1, 1, 1]).tolist()
+    [[2, 1], [0, 3]]
     """
     P = _distributions(probabilities)
     K = P.shape[1]

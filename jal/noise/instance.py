@@ -84,6 +84,15 @@ def instance_dependent(
     At the scale of standardised pixels x W_y is so spread out that the softmax is nearly a corner: an image that
     flips nearly always flips to one and the same class. Hence at rate .6 the true label is not the likeliest one
     for most images, and no `a` is enough for these. `jal.noise.report` counts them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).normal(size=(1000, 8))
+    >>> true = np.arange(1000) % 10
+    >>> noisy = instance_dependent(images, true, rate=0.2, seed=123)
+    >>> 0.15 < float((noisy != true).mean()) < 0.25
+    True
     """
     P, stream = _probabilities(images, labels, rate, seed, num_classes, mean, std)
     below = np.cumsum(P, axis=1) <= stream.random(len(P))[:, np.newaxis]
@@ -117,6 +126,14 @@ def instance_probabilities(
     ------
     InputError
         as `instance_dependent` does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).normal(size=(3, 8))
+    >>> rows = instance_probabilities(images, [0, 1, 2], rate=0.2, seed=123)
+    >>> rows.shape, bool(np.allclose(rows.sum(axis=1), 1))
+    ((3, 3), True)
     """
     return _probabilities(images, labels, rate, seed, num_classes, mean, std)[0]
 

@@ -242,6 +242,12 @@ def report(
     InputError
         for labels outside 0..K-1, of different lengths or none; an invalid rate, transition or q; probabilities
         that are not N distributions over K classes.
+
+    Examples
+    --------
+    >>> found = report([0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 1, 1], 2)
+    >>> found.counts.tolist()
+    [[2, 1], [0, 3]]
     """
     counts = _counts(true, given, num_classes)
     if not counts.sum():
@@ -283,6 +289,11 @@ def empirical_transition(true: ArrayLike, given: ArrayLike, num_classes: int) ->
     ------
     InputError
         for labels outside 0..K-1, or of different lengths.
+
+    Examples
+    --------
+    >>> empirical_transition([0, 0, 0, 0, 1, 1], [0, 0, 0, 1, 1, 1], 2).tolist()
+    [[0.75, 0.25], [0.0, 1.0]]
     """
     counts = _counts(true, given, num_classes)
     return _shares(counts, counts)

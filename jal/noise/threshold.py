@@ -57,6 +57,12 @@ def threshold(transition: ArrayLike, q: float = 2.0) -> Threshold:
     ------
     InputError
         for an invalid transition (K, K), or q <= 0.
+
+    Examples
+    --------
+    >>> from jal.noise import symmetric
+    >>> round(threshold(symmetric(10, 0.8)).a, 6)
+    9.0
     """
     T = check_transition(transition)
     kept = np.diag(T)
@@ -84,6 +90,11 @@ def threshold_of(noise: str, num_classes: int, rate: float, q: float = 2.0) -> T
     ------
     InputError
         for another noise, K < 2, a rate outside [0, 1), or q <= 0.
+
+    Examples
+    --------
+    >>> round(threshold_of("symmetric", 50_000, 0.4).a, 4)
+    1.6667
     """
     K, rate, q = checks.num_classes(num_classes), checks.rate(rate), exponent(q)
     if noise not in ("symmetric", "pair"):

@@ -86,6 +86,12 @@ def is_asymmetric(weights: ArrayLike, a: float, q: float = 2.0) -> bool:
     ------
     InputError
         If the weights are not such a vector, or a < 1, or q <= 0.
+
+    Examples
+    --------
+    >>> weights = [0.2] + 9 * [0.8 / 9]  # symmetric noise of rate 0.8, ten classes
+    >>> is_asymmetric(weights, a=8.9), is_asymmetric(weights, a=9.1)
+    (False, True)
     """
     w, a, q = checks.weights(weights), checks.scale(a), checks.exponent(q)
     return bool(_contest(w[np.newaxis], np.array([np.argmax(w)])).won(a, q)[0])
@@ -108,6 +114,11 @@ def margin(transition: ArrayLike) -> float:
     ------
     InputError
         If the matrix is not row-stochastic or has fewer than two classes.
+
+    Examples
+    --------
+    >>> round(margin([[0.6, 0.4], [0.1, 0.9]]), 6)
+    0.2
     """
     return float(np.min(_rows(transition).lead))
 
@@ -168,6 +179,11 @@ def risk(p: ArrayLike, weights: ArrayLike, a: float, q: float = 2.0) -> Floats:
     ------
     InputError
         If the weights are not such a vector, p's last axis has another length, or a < 1, or q <= 0.
+
+    Examples
+    --------
+    >>> float(risk([1.0, 0.0], [0.7, 0.3], a=1.0))  # 0.7 x 0 + 0.3 x (1 + 1) / 2
+    0.3
     """
     w, a, q = checks.weights(weights), checks.scale(a), checks.exponent(q)
     predictions = checks.numbers("p", p)
@@ -199,6 +215,13 @@ def risk_minimiser(weights: ArrayLike, a: float, q: float = 2.0) -> Floats:
     ------
     InputError
         If the weights are not such a vector, or a < 1, or q <= 0.
+
+    Examples
+    --------
+    >>> risk_minimiser([0.5, 0.3, 0.2], a=1.0).round(3).tolist()  # below the threshold: the weights themselves
+    [0.5, 0.3, 0.2]
+    >>> risk_minimiser([0.5, 0.3, 0.2], a=5.0).round(3).tolist()  # at it: the heaviest class alone
+    [1.0, 0.0, 0.0]
     """
     w, a, q = checks.weights(weights), checks.scale(a), checks.exponent(q)
     if q <= 1 or is_asymmetric(w, a, q):

@@ -20,6 +20,11 @@ def row_stochastic(matrix: ArrayLike) -> Floats:
     ------
     InputError
         Says which of these fails, and where.
+
+    Examples
+    --------
+    >>> row_stochastic([[0.9, 0.1], [0.3, 0.7]]).shape
+    (2, 2)
     """
     t = _array("the transition matrix", matrix)
     if t.ndim != 2 or t.shape[0] != t.shape[1] or t.shape[0] < 2:
