@@ -182,7 +182,7 @@ def risk(p: ArrayLike, weights: ArrayLike, a: float, q: float = 2.0) -> Floats:
 
     Examples
     --------
-    >>> float(risk([1.0, 0.0], [0.7, 0.3], a=1.0))  # 0.7 x 0 + 0.3 x (1 + 1) / 2
+    >>> round(float(risk([1.0, 0.0], [0.7, 0.3], a=1.0)), 6)  # 0.7 x 0 + 0.3 x (1 + 1) / 2
     0.3
     """
     w, a, q = checks.weights(weights), checks.scale(a), checks.exponent(q)
