@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 
 # Before torch is imported: the tests' networks are too small for two threads, and tests run side by side.
 os.environ["OMP_NUM_THREADS"] = "1"
+# A script's background job is started with Ctrl-C ignored, and so are its children, some of which a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
 

@@ -194,11 +194,11 @@ def hardware_of(device: str) -> str:
 
 def _begin() -> None:
     """The start of a worker process."""
-    import torch
-
     # Ctrl-C and a batch system's SIGTERM reach the whole group; it is the sweep that decides what follows.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    import torch  # which takes seconds, in which a signal would end the process
+
     threading.Thread(target=_end_with_the_sweep, daemon=True).start()
     torch.set_num_threads(1)
 
