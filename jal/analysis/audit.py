@@ -18,12 +18,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from jal.analysis.claims import JAL
 from jal.analysis.figures import FAINT, INK, PALETTE
 from jal.analysis.noise_reports import Reports
 from jal.analysis.paper import accuracies, reported
-from jal.analysis.setup import DATASETS, power_of_ten
-from jal.analysis.text import listed, percent
+from jal.analysis.setup import DATASETS
+from jal.analysis.text import listed
 from jal.datasets.large.known import PUBLISHED
 from jal.losses import build
 from jal.theory import is_asymmetric
@@ -101,23 +100,6 @@ def single_runs(root: str | Path | None = None) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=["images", "step", "cells", "fit", "chance"])
 
 
-def said_of_single_runs(frame: pd.DataFrame) -> str:
-    """What `single_runs` says, in two or three sentences."""
-    telling, silent = frame[frame["chance"] < 1], frame[frame["chance"] >= 1]
-    steps = listed(sorted({f"{step:g}" for step in telling["step"]}))
-    images = listed(sorted({f"{count:,}" for count in telling["images"]}))
-    text = (
-        f"Of {telling['cells'].sum()} accuracies on {listed(telling.index)} {telling['fit'].sum()} are multiples of "
-        f"{steps}, the steps of one run on {images} images."
-    )
-    if (telling["fit"] == telling["cells"]).all():
-        chance = power_of_ten(float(f"{telling['chance'].prod():.0e}"))
-        text += f" Were they means of three runs, that would have the probability {chance}."
-    if len(silent):
-        text += f" On {listed(silent.index)} an image is less than the last printed digit, and nothing can be told."
-    return text
-
-
 # Rankings
 
 
@@ -188,29 +170,6 @@ def rank_map(places: pd.DataFrame) -> Figure:
     return figure
 
 
-def said_of_top_two(places: pd.DataFrame) -> str:
-    """How often JAL's rows are among the first two, each, both and either, by table: a Markdown list."""
-    lines = []
-    for table, block in places.T.groupby(level=0, sort=False):
-        top = block[list(JAL)].le(2)
-        each = ", ".join(f"{loss} in {top[loss].sum()}" for loss in JAL)
-        either = f"both in {top.all(axis=1).sum()}, at least one in {top.any(axis=1).sum()}"
-        lines.append(f"- **Table {table}**, of {len(top)} columns: {each}; {either}.")
-    return "\n".join(lines)
-
-
-def said_of_winners(places: pd.DataFrame) -> str:
-    """Which columns a loss other than JAL's wins, in a sentence."""
-    won = []
-    for (table, _, name), column in places.items():
-        first = list(column.index[column.eq(1)])
-        if not set(first) & set(JAL):
-            won.append(f"{' and '.join(first)} under “{name}” of Table {table}")
-    if not won:
-        return "One of JAL's two rows has the highest mean in every one of these columns."
-    return f"Another loss has the highest mean in {len(won)} of all {places.shape[1]} columns: {listed(won)}."
-
-
 def dropped(root: str | Path | None = None) -> dict[int, list[str]]:
     """The losses of Table 3 that Tables 4, 5 and 6 do not have."""
     first = list(dict.fromkeys(reported(3, root)["loss"]))
@@ -218,17 +177,6 @@ def dropped(root: str | Path | None = None) -> dict[int, list[str]]:
         table: [loss for loss in first if loss not in set(reported(table, root)["loss"])]
         for table in (4, 5, 6)
     }
-
-
-def said_of_dropped(root: str | Path | None = None) -> str:
-    """The rows that later tables leave out, in a sentence or two."""
-    tables = dropped(root)
-    common = [loss for loss in tables[4] if all(loss in lost for lost in tables.values())]
-    text = f"Of Table 3's losses Tables 4, 5 and 6 leave out {listed(common)}." if common else ""
-    for table, lost in tables.items():
-        more = [loss for loss in lost if loss not in common]
-        text += f" Table {table} leaves out {listed(more)} besides." if more else ""
-    return text.strip()
 
 
 # Formulas
@@ -340,28 +288,6 @@ def rate_map(found: pd.DataFrame) -> Figure:
     grid[0, 0].set_ylabel("share of labels that are wrong")
     grid[0, 0].legend(loc="upper left")
     return figure
-
-
-def said_of_fixed(reports: Reports) -> str:
-    """How evenly the release's fixed instance-dependent labels fall on the wrong classes, as a Markdown list."""
-    lines = []
-    for name, of_dataset in reports.items():
-        for one in of_dataset.values():
-            if one.noise.variant != "fixed":
-                continue
-            counts = one.report.counts
-            off = counts[~np.eye(len(counts), dtype=bool)]
-            exact = (
-                "exactly the nominal rate"
-                if one.report.rate == one.noise.rate
-                else percent(one.report.rate, 2)
-            )
-            head = f"- **{DATASETS[name]}, {percent(one.noise.rate or 0, 0)}**"
-            lines.append(
-                f"{head}: {exact} is wrong; from one class to another go between {off.min()} and {off.max()} labels, "
-                f"{off.mean():.0f} on average."
-            )
-    return "\n".join(lines)
 
 
 def steps(accuracies: Collection[float], images: int, runs: int = 3) -> tuple[int, float]:

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 
 from jal.analysis.figures import INK, LINES, PALETTE
 from jal.analysis.setup import DATASETS
-from jal.analysis.text import listed, percent
 from jal.checkout import find_root
 from jal.errors import InputError
 from jal.experiments.provenance import commit_in_words
@@ -124,61 +123,6 @@ def shares(found: pd.DataFrame) -> Figure:
     axes.set_xticks(share.index)
     figure.legend(loc="outside right upper")
     return figure
-
-
-def said_of_first_steps(found: pd.DataFrame) -> str:
-    """Which losses are bound in all of the first steps, in some and in none, by dataset: a Markdown list."""
-    lines = []
-    for dataset, of in first_steps(found).groupby("dataset", sort=False):
-        every, none = of["binds"].eq(of["steps"]), of["binds"].eq(0)
-        count = of["steps"].iloc[0]
-        some = [f"{loss} ({binds})" for loss, binds in of[~every & ~none][["loss", "binds"]].to_numpy()]
-        said = [
-            f"{when} {listed(losses)}"
-            for when, losses in (
-                (f"in every one of {count} steps for", list(of[every]["loss"])),
-                ("in some for", some),
-                ("in none for", list(of[none]["loss"])),
-            )
-            if losses
-        ]
-        largest, smallest = of.iloc[0], of.iloc[-1]
-        lines.append(
-            f"- **{DATASETS[str(dataset)]}**: the bound binds {'; '.join(said)}. Of the largest "
-            f"median gradient, {largest['loss']}'s, it leaves {percent(largest['left'], 0)}; the smallest, "
-            f"{smallest['loss']}'s, is {largest['median'] / smallest['median']:,.0f} times smaller."
-        )
-    return "\n".join(lines)
-
-
-def said_of_epochs(found: pd.DataFrame) -> str:
-    """In how many steps of the first and the last of the short epochs the bound binds, by loss, in sentences."""
-    share = by_epoch(found)
-    ever = share.gt(0).any(axis=1)
-    parts = [
-        f"from {percent(each.iloc[0], 0)} to {percent(each.iloc[-1], 0)} for {loss}"
-        for loss, each in share[ever].iterrows()
-    ]
-    never = f" It never binds for {listed(share.index[~ever])}." if not ever.all() else ""
-    length = found[found["part"].eq("epochs")]["step"].max()
-    return (
-        f"An epoch here has {length} steps. From the first to the last the share of bound steps goes "
-        f"{listed(parts)}.{never}"
-    )
-
-
-def said_of_precision(found: pd.DataFrame) -> str:
-    """How far half precision moves the norms, where one loss was measured in both precisions, in a sentence."""
-    (name, of), *_ = found[found["part"].eq("precision")].groupby(["dataset", "loss"])
-    same = found["part"].eq("first steps") & found["dataset"].eq(name[0]) & found["loss"].eq(name[1])
-    half, single = (each.set_index("step") for each in (found[same], of))
-    apart = (half["norm"] / single["norm"] - 1).abs()
-    return (
-        f"The first steps on {DATASETS[name[0]]} are in bfloat16. For {name[1]} they were taken in float32 too: the "
-        f"norm differs by {percent(apart.iloc[0], 1)} in the first of them and, as the two runs part, by "
-        f"{percent(apart.max(), 0)} at most; the bound binds in {half['binds'].sum()} and in "
-        f"{single['binds'].sum()} of {len(apart)}."
-    )
 
 
 def origin(document: Document) -> str:

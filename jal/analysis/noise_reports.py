@@ -273,3 +273,15 @@ def made() -> Document:
         "dirty": dirty,
         "date": datetime.now(UTC).date().isoformat(),
     }
+
+
+def origin(reports: Reports) -> str:
+    """One line of Markdown under what is shown of the kept reports: what made them."""
+    made = [one.made for of_dataset in reports.values() for one in of_dataset.values()]
+    commits = sorted({provenance.commit_in_words(m, shown=text.code) for m in made})
+    versions = sorted({text.plain(f"numpy {m['numpy']}, Python {m['python']}") for m in made})
+    days = sorted({text.plain(m["date"]) for m in made})
+    return (
+        f"*From `{FOLDER}`: {len(made)} reports on the real labels, no label among them. {'; '.join(versions)}. "
+        f"Commit: {', '.join(commits)}, {' and '.join(days)}.*"
+    )

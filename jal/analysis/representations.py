@@ -5,7 +5,6 @@ A map such as t-SNE's is a picture; `separation` says in numbers, of the feature
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +20,7 @@ from numpy.typing import NDArray
 
 from jal.analysis.figures import INK, PALETTE
 from jal.analysis.frames import typed
-from jal.analysis.records import GridRecords, mean_std, precisions
-from jal.analysis.text import listed, number, plus_minus
+from jal.analysis.records import GridRecords, precisions
 from jal.errors import InputError
 from jal.experiments import artifacts, grids
 from jal.experiments.grids import Cell, Grid
@@ -255,48 +253,6 @@ def separations(runs: Kept, size: int = SAMPLE) -> pd.DataFrame:
     return typed(rows, row=str, column=str, seed=int, **dict.fromkeys(MEASURES, float))
 
 
-def separation_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """`separations` as text: a row for each loss, mean ± std over the seeds."""
-    rows = {
-        row: {
-            title: plus_minus(*mean_std(list(some[name])), 3 if name == "silhouette" else 1)
-            for name, title in MEASURES.items()
-        }
-        for row, some in frame.groupby("row", sort=False)
-    }
-    return pd.DataFrame.from_dict(rows, orient="index", columns=list(MEASURES.values()))
-
-
-def said_of_separation(frame: pd.DataFrame, ours: str = "JAL-CE") -> str:
-    """Whether the classes are farthest apart with `ours`, as the paper says of its Figure 1, by either measure."""
-    if ours not in set(frame["row"]) or frame["row"].nunique() < 2:
-        return f"There are no features of {ours} and of another loss to compare."
-    means = frame.groupby("row", sort=False)[["silhouette", "neighbours"]].mean()
-    parts = []
-    for name, digits, unit in (("silhouette", 3, ""), ("neighbours", 1, " %")):
-        # As they are printed: a lead that cannot be read is none.
-        order = means[name].round(digits).sort_values(ascending=False, kind="stable")
-        values = listed(f"{number(value, digits)}{unit} ({row})" for row, value in order.items())
-        what = {"silhouette": "the silhouette", "neighbours": "the share of neighbours of the same class"}
-        parts.append(f"By {what[name]} the order is {values}: {_rank(order, ours)}.")
-    seeds = frame.groupby("row")["seed"].nunique()
-    if seeds.max() == 1:
-        parts.append(
-            "With one run of each this is an order of runs: how much of it is chance cannot be told."
-        )
-    return " ".join(parts)
-
-
-def _rank(order: pd.Series, ours: str) -> str:
-    ahead = [str(row) for row in order.index if order[row] > order[ours]]
-    level = [str(row) for row in order.index if order[row] == order[ours] and row != ours]
-    if ahead:
-        return f"the classes lie farther apart with {listed(ahead)} than with {ours}"
-    if level:
-        return f"{ours} is level with {listed(level)}"
-    return f"{ours}'s classes lie farthest apart, as the paper says"
-
-
 # Figure 3
 
 
@@ -388,46 +344,3 @@ def believed(runs: Kept) -> pd.DataFrame:
             upper = counts[:, counts.shape[1] // 2 :].sum(1) / np.maximum(counts.sum(1), 1)
             rows.append((row, column, seed, int(epoch), *(100 * upper).tolist()))
     return typed(rows, row=str, column=str, seed=int, epoch=int, right=float, wrong=float)
-
-
-def believed_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """`believed` as text: a row for each epoch, for each loss the right and the wrong labels, means over the seeds."""
-    means = frame.groupby(["epoch", "row"], sort=False)[["right", "wrong"]].mean()
-    losses = list(dict.fromkeys(frame["row"]))
-    texts = {
-        int(epoch): {
-            f"{loss}, {what} [%]": number(means[what].get((epoch, loss), math.nan))
-            for loss in losses
-            for what in ("right", "wrong")
-        }
-        for epoch in sorted(set(frame["epoch"]))
-    }
-    return pd.DataFrame.from_dict(texts, orient="index").rename_axis("epoch")
-
-
-def said_of_histograms(frame: pd.DataFrame, standard: str = "CE", ours: str = "JAL-CE") -> str:
-    """Whether `standard` fits first the right labels, then the wrong ones, and `ours` does not: Figure 3's claim."""
-    missing = [row for row in (standard, ours) if row not in set(frame["row"])]
-    if missing:
-        return f"There are no histograms of {listed(missing)} yet."
-    means = frame.groupby(["row", "epoch"])[["right", "wrong"]].mean()
-    one, other = means.loc[standard], means.loc[ours]
-    early, last = (one["right"] - one["wrong"]).idxmax(), one.index[-1]
-    text = f"{standard} tells them apart best after epoch {early}, with {_shares(one.loc[early])}."
-    if one["wrong"][last] > one["wrong"][early]:
-        text += (
-            f" By the last, epoch {last}, it has gone on to the wrong ones: {_shares(one.loc[last])}. "
-            "That is the overfitting of which the paper speaks."
-        )
-    else:
-        text += " It does not go on to the wrong ones after that."
-    most = other["wrong"].idxmax()
-    text += f" {ours} ends with {_shares(other.iloc[-1])}; the most it ever believes of the wrong ones is "
-    text += f"{number(other['wrong'][most])} % (epoch {most})."
-    if other["wrong"].iloc[-1] < one["wrong"].iloc[-1]:
-        return f"{text} In the end that is less than {standard}, as the paper says."
-    return f"{text} In the end that is no less than {standard}, against what the paper says."
-
-
-def _shares(row: pd.Series) -> str:
-    return f"{number(row['right'])} % of the right and {number(row['wrong'])} % of the wrong labels believed"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import re
+import shutil
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -91,6 +94,36 @@ def _closed(app: Sphinx, page: str, template: str, context: dict[str, Any], docu
     context["metatags"] = policy + context.get("metatags", "")
 
 
+_CSV = re.compile(r'<a download="([\w.-]+)" href="data:text/csv;base64,([A-Za-z0-9+/=]*)">')
+
+
+def _numbers_as_files(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], document: object
+) -> None:
+    """Put the numbers that a chapter's links carry into files beside its page, which is then a fraction of the size.
+
+    In a notebook they stay in the link: there they have to work wherever it lies.
+    """
+    folder = Path(app.outdir) / "_data" / page
+
+    def linked(link: re.Match[str]) -> str:
+        file, data = link.groups()
+        content = base64.b64decode(data)
+        number = 1
+        while (
+            path := folder / (file if number == 1 else f"{number}-{file}")
+        ).exists() and path.read_bytes() != content:
+            number += 1
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        up = "../" * page.count("/")
+        return f'<a download="{file}" href="{up}_data/{page}/{path.name}">'
+
+    if _CSV.search(context.get("body", "")):
+        shutil.rmtree(folder, ignore_errors=True)
+        context["body"] = _CSV.sub(linked, context["body"])
+
+
 def _moving_figures(app: Sphinx, page: str, template: str, context: dict[str, Any], document: object) -> None:
     """Give the script and the style of the moving figures to the pages that have one."""
     if 'class="jal-moving' in context.get("body", ""):
@@ -131,6 +164,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", _public_host)
     app.connect("html-page-context", _closed)
     app.connect("html-page-context", _moving_figures)
+    app.connect("html-page-context", _numbers_as_files)
     app.connect("autodoc-process-docstring", _readable, priority=400)  # napoleon's is 500
     # Not found beforehand, pybtex searches all installed packages for it once a citation: a sixth of the rendering.
     register_plugin("pybtex.backends", "plaintext", find_plugin("pybtex.backends", "plaintext"), force=True)

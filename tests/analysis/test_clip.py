@@ -82,22 +82,6 @@ def test_first_steps_are_counted(found):
     assert rows.loc[("cifar10", "JAL-CE"), ["lowest", "median", "highest"]].tolist() == [4, 5, 6]
 
 
-def test_what_is_said_is_counted(found):
-    first, second = clip.said_of_first_steps(found).splitlines()
-    assert "in every one of 3 steps for CE; in some for JAL-CE (1); in none for GCE." in first
-    assert "CE's, it leaves 25 %; the smallest, GCE's, is 10 times smaller." in first
-    assert "in every one of 2 steps for CE. Of" in second
-    said = clip.said_of_epochs(found)
-    assert said.startswith("An epoch here has 4 steps. From the first")
-    assert said.endswith(
-        "goes from 100 % to 25 % for CE and from 25 % to 0 % for GCE. It never binds for ANL-CE."
-    )
-    assert "on CIFAR-100 are in bfloat16. For CE" in clip.said_of_precision(found)
-    said = clip.said_of_precision(found)
-    assert "the norm differs by 0.0 % in the first of them and" in said
-    assert said.endswith("by 2400 % at most; the bound binds in 2 and in 1 of 2.")
-
-
 def test_each_step_has_a_mark_and_the_bound_a_line(found):
     ten, hundred = clip.norms(found).axes
     assert [ten.get_title(), hundred.get_title()] == ["CIFAR-10", "CIFAR-100"]

@@ -1,7 +1,9 @@
 """The kept reports on CIFAR's noise are what the library makes of the real labels, and only aggregates of them."""
 
 import json
+import math
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from jal.analysis.noise_reports import (
     FOLDER,
     document,
     kept,
+    origin,
     read,
     read_all,
     read_annotators,
@@ -226,3 +229,29 @@ def test_making_them_without_cifar_says_so(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="jal data fetch cifar10"):
         write_all(tmp_path / "out", root=tmp_path / "nothing", tell=lambda line: None)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def reports():
+    return {name: read_all(name) for name in DATASETS}
+
+
+def test_the_origin_names_commit_and_versions(reports):
+    made = reports["cifar10"]["symmetric 0.4"].made
+    said = origin(reports)
+    assert "46 reports" in said and str(made["commit"])[:12] in said and made["numpy"] in said
+
+
+def test_what_a_report_says_of_its_making_is_no_markup(reports):
+    made = {"numpy": "<b>2</b>", "python": "3", "commit": "`<i>", "dirty": False, "date": "[to](day)"}
+    kept = replace(reports["cifar10"]["symmetric 0.4"], made=made)
+    said = origin({"cifar10": {"one": kept}})
+    assert "numpy \\<b\\>2\\</b\\>" in said and "`` `<i> ``" in said and "\\[to\\](day)" in said
+
+
+def test_the_smallest_a_of_a_kept_report_is_the_theorys(reports):
+    ten, hundred = reports["cifar10"], reports["cifar100"]
+    found = [ten[f"symmetric {rate}"].smallest_a for rate in (0.2, 0.4, 0.6, 0.8)]
+    assert found == pytest.approx([9 / 7, 1.8, 3, 9])
+    assert hundred["asymmetric blocks 0.4"].smallest_a == pytest.approx(5)
+    assert hundred["human noisy"].smallest_a == math.inf

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from matplotlib import pyplot as plt
@@ -178,7 +177,7 @@ def test_a_map_shows_each_point_as_its_class():
     plt.close("all")
 
 
-def test_the_scores_of_each_run_and_their_table(tmp_path, keep, figure1):
+def test_the_scores_of_each_run(tmp_path, keep, figure1):
     store = Store(tmp_path)
     for loss, distance in {"CE": 1.0, "JAL-CE": 6.0}.items():
         for seed in (123, 124):
@@ -190,28 +189,6 @@ def test_the_scores_of_each_run_and_their_table(tmp_path, keep, figure1):
     arrays = features_of(6.0)
     expected = seen.separation(arrays["features"].numpy(), arrays["labels"].numpy())
     assert frame.iloc[-1][["silhouette", "neighbours"]].tolist() == pytest.approx(list(expected.values()))
-    shown = seen.separation_table(frame)
-    assert shown.loc["JAL-CE", "silhouette"] == f"{expected['silhouette']:.3f} ± 0.000"
-    text = seen.said_of_separation(frame)
-    assert "JAL-CE's classes lie farthest apart, as the paper says" in text and "one run of each" not in text
-
-
-def scores_of(**silhouettes):
-    rows = [(loss.replace("_", "-"), "c", 123, value, 50.0, 90.0) for loss, value in silhouettes.items()]
-    return pd.DataFrame(rows, columns=["row", "column", "seed", "silhouette", "neighbours", "accuracy"])
-
-
-def test_who_lies_ahead_is_said_and_what_cannot_be_read_is_level():
-    ahead = seen.said_of_separation(scores_of(CE=0.1, ANL_CE=0.4, JAL_CE=0.3))
-    assert ahead.startswith("By the silhouette the order is 0.400 (ANL-CE), 0.300 (JAL-CE) and 0.100 (CE): ")
-    assert "the classes lie farther apart with ANL-CE than with JAL-CE." in ahead
-    assert "JAL-CE is level with CE and ANL-CE" in ahead and "With one run of each" in ahead
-    assert "level with ANL-CE." in seen.said_of_separation(scores_of(ANL_CE=0.30001, JAL_CE=0.3))
-
-
-@pytest.mark.parametrize("scores", [{}, {"JAL_CE": 0.3}, {"CE": 0.3, "ANL_CE": 0.2}])
-def test_without_something_to_compare_it_is_said(scores):
-    assert seen.said_of_separation(scores_of(**scores)).startswith("There are no features of JAL-CE and of")
 
 
 # Right labels, wrong labels, four bins.
@@ -235,35 +212,11 @@ def test_a_label_is_believed_from_one_half_on(histograms):
     assert frame.loc[("CE", 1), ["right", "wrong"]].tolist() == [20.0, 0.0]
     assert frame.loc[("CE", 9), ["right", "wrong"]].tolist() == [100.0, 75.0]
     assert frame.loc[("JAL-CE", 9), ["right", "wrong"]].tolist() == [100.0, 25.0]
-    shown = seen.believed_table(frame.reset_index())
-    assert shown.loc[9].tolist() == ["100.0", "75.0", "100.0", "25.0"] and shown.index.tolist() == [1, 9]
-
-
-def test_the_paper_s_claim_is_put_to_the_histograms(histograms):
-    later = {**CE, "_20": [[0, 0, 0, 10], [0, 0, 0, 4]]}
-    frame = seen.believed(histograms(CE=later, JAL_CE={**JAL, "_20": JAL["_9"]}))
-    text = seen.said_of_histograms(frame)
-    assert text.startswith("CE tells them apart best after epoch 9, with 100.0 % of the right and 75.0 %")
-    assert "By the last, epoch 20, it has gone on to the wrong ones: 100.0 % of the right and 100.0 %" in text
-    assert text.endswith("In the end that is less than CE, as the paper says.")
-
-
-def test_a_claim_that_does_not_hold_is_said_not_to(histograms):
-    text = seen.said_of_histograms(seen.believed(histograms(CE=JAL, JAL_CE=CE)))
-    assert "It does not go on to the wrong ones after that." in text
-    assert text.endswith("In the end that is no less than CE, against what the paper says.")
 
 
 def test_the_counts_can_be_had_as_a_frame(histograms):
     frame = seen.bins(histograms(CE=CE)).set_index(["epoch", "low"])
     assert frame.loc[(9, 0.75), ["right", "wrong"]].tolist() == [9, 2] and len(frame) == 8
-
-
-def test_a_loss_without_histograms_is_named(histograms):
-    text = seen.said_of_histograms(seen.believed(histograms(CE=CE)))
-    assert text == "There are no histograms of JAL-CE yet."
-    with pytest.raises(InputError, match="no histograms to show: run figure3 first"):
-        seen.histograms(seen.Kept(replace(histograms(CE=CE).found, cells={}), {}))
 
 
 def test_the_figure_has_an_epoch_a_row_and_shares_of_each_group(histograms):

@@ -358,3 +358,16 @@ def test_bad_input(checkout):
     (checkout / "_toc.yml").write_text("format: jb-book\nroot: book/start\nchapters:\n- file: book/start\n")
     with pytest.raises(InputError, match=r"_toc.yml cannot be read: document file used multiple times"):
         build_book(root=checkout)
+
+
+HEAVIER = {"notebooks/regulariser": 400_000}
+"""Bytes of a page's own HTML, where a chapter's tables hold the curves of more runs than others'."""
+
+
+def test_a_page_is_light_and_its_numbers_lie_in_files_beside_it(book, page):
+    html = (book / f"{page}.html").read_text()
+    assert len(html.encode()) < HEAVIER.get(page, 300_000)
+    assert "data:text/csv" not in html
+    for file, link in re.findall(r'<a download="([^"]+)" href="([^"]+)">', html):
+        target = (book / page).parent / link
+        assert target.is_file() and "," in target.read_text().partition("\n")[0], f"{file}: {link}"
