@@ -12,7 +12,7 @@ from jal.datasets import known
 from jal.datasets.download import fetch
 from jal.datasets.images import ImageData
 from jal.datasets.inventory import listing, verify, where
-from jal.datasets.sources import load
+from jal.datasets.loading import load
 
 if TYPE_CHECKING:
     from jal.datasets.human import human_labels

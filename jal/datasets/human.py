@@ -1,22 +1,21 @@
 """CIFAR-N: the labels that people gave to CIFAR's training images.
 
-The released files are torch's: zip archives around one pickle of numpy arrays, which `safe_pickle` reads without
-torch and without running anything of theirs.
+The released files are torch's, and so could run code: they are read only if they are the released ones, by SHA-256.
 Source: Wei et al., Learning with Noisy Labels Revisited: A Study Using Real-World Human Annotations, ICLR 2022.
 """
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jal.datasets import bounded, known, safe_pickle, verified
-from jal.datasets.verified import AGAIN, Expected
+from jal.datasets import checksum
+from jal.datasets.checksum import Expected
 from jal.errors import InputError, unknown
 from jal.files import make_folder
 
@@ -33,29 +32,34 @@ CITATION = (
 NOTICE = f"CIFAR-N ({SITE}) is licensed {LICENCE}: not for commercial use; cite {CITATION}"
 
 FILES = {"cifar10": "CIFAR-10_human.pt", "cifar100": "CIFAR-100_human.pt"}
-# By dataset and variant: the key in the file, the length and the sum.
+SHA256 = {
+    "cifar10": "873e69c39cb9b5e97fb6bae2d60bb59b38a5cbc31d2b868f7903dcb2b9dd2310",
+    "cifar100": "bd2d80409754d420292d622e15e25248ba21e37d27429efac49c8da723f44394",
+}
+"""Of the files."""
+
+
+def _variant(key: str, sha256: str) -> Expected:
+    return Expected(key, (50000,), sha256)
+
+
+# By dataset and variant: the key in the file, the length and the sum of the int64 labels.
 HUMAN = {
     "cifar10": {
-        "aggre": Expected(
-            "aggre_label", (50000,), "b3c3d486d22c3055756e7b1b1a0e98b099c1d68b771633023b0f76fa2e09ede6"
+        "aggre": _variant("aggre_label", "b3c3d486d22c3055756e7b1b1a0e98b099c1d68b771633023b0f76fa2e09ede6"),
+        "rand1": _variant(
+            "random_label1", "b5dc9007ae247a48ce267bec37a1310b0cd65ed73801ca7e595fb954902575a7"
         ),
-        "rand1": Expected(
-            "random_label1", (50000,), "b5dc9007ae247a48ce267bec37a1310b0cd65ed73801ca7e595fb954902575a7"
+        "rand2": _variant(
+            "random_label2", "1182c45d3a24636640fe1e3743b9566b6fabe86b2ed14f6b8216799e209a0d4e"
         ),
-        "rand2": Expected(
-            "random_label2", (50000,), "1182c45d3a24636640fe1e3743b9566b6fabe86b2ed14f6b8216799e209a0d4e"
+        "rand3": _variant(
+            "random_label3", "b51e116c617ded2c98be095ba8b3abae8adfa6caa54f7f6eedf50c7aed013d44"
         ),
-        "rand3": Expected(
-            "random_label3", (50000,), "b51e116c617ded2c98be095ba8b3abae8adfa6caa54f7f6eedf50c7aed013d44"
-        ),
-        "worst": Expected(
-            "worse_label", (50000,), "a64d887522cf6d8f4966912a1536ea2d890600929a8465a7f307cdca2501847b"
-        ),
+        "worst": _variant("worse_label", "a64d887522cf6d8f4966912a1536ea2d890600929a8465a7f307cdca2501847b"),
     },
     "cifar100": {
-        "noisy": Expected(
-            "noisy_label", (50000,), "4a1efd5da7a214b299cf6ac0bafe3f0d48c065b7aa2d40aa185d4711714bb311"
-        ),
+        "noisy": _variant("noisy_label", "4a1efd5da7a214b299cf6ac0bafe3f0d48c065b7aa2d40aa185d4711714bb311"),
     },
 }
 
@@ -68,9 +72,9 @@ def human_labels(
 ) -> Labels:
     """The labels that people gave to the training images of CIFAR, in torchvision's order.
 
-    From CIFAR-10_human.pt or CIFAR-100_human.pt, in cifar-n/ below the data folder or in that folder itself. The
-    file is checked each time: its own true labels must be torchvision's, in that order, and the noisy ones the
-    release's, by SHA-256. Its licence is shown, once on a machine.
+    From CIFAR-10_human.pt or CIFAR-100_human.pt, in cifar-n/ below the data folder or in that folder itself; or from
+    CIFAR-10_human.npz and so on, the same arrays as numpy.savez writes them. The .pt file is opened only if it is
+    the released one, and the labels must be the release's, by SHA-256. Its licence is shown, once on a machine.
 
     Parameters
     ----------
@@ -94,22 +98,21 @@ def human_labels(
     Raises
     ------
     InputError
-        for an unknown name or variant; for a file that is missing, unreadable, damaged, of another edition, or
-        that asks to run code; for `true` labels in another order.
+        for an unknown name or variant; for a file that is missing, unreadable, damaged or of another edition; for
+        `true` labels in another order.
     """
     wanted = _expected(name, variant)
     file = FILES[name]
-    path = bounded.find(root, (f"cifar-n/{file}", file))
+    npz = f"{Path(file).stem}.npz"
+    path = checksum.find(root, (f"cifar-n/{file}", file, f"cifar-n/{npz}", npz))
     if path is None:
         raise InputError(
             f"{name}'s human labels need {file}: fetch {ADDRESS}/{file} ({LICENCE}; {SITE}) "
             "and put it into cifar-n/ in the folder that JAL_DATA or --data-root names"
         )
-    pickled = bounded.member(bounded.read(path, _LIMIT), "/data.pkl", _LIMIT, path)
-    content = safe_pickle.loads(pickled, path)
-    clean, labels = (_array(content, key, path) for key in ("clean_label", wanted.file))
-    _check_order(name, clean, true, path)
-    verified.check(labels, wanted, path)
+    clean, labels = (_array(name, path, key) for key in ("clean_label", wanted.file))
+    checksum.check(labels, wanted.sha256, path)
+    _check_order(name, clean, true)
     _show_licence()
     return labels
 
@@ -143,34 +146,32 @@ def _expected(name: str, variant: str) -> Expected:
     return HUMAN[name][variant]
 
 
-def _array(content: object, key: str, path: Path) -> Labels:
-    array = content.get(key) if isinstance(content, dict) else None
-    if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.shape != (50000,):
-        raise InputError(f"{path} has no 50000 integers under {key}: {AGAIN}")
-    return array.copy()  # what was read may be read-only
+def _array(name: str, path: Path, key: str) -> Labels:
+    if path.suffix == ".npz":
+        return checksum.from_npz(path, key, _LIMIT).astype(np.int64)
+    import torch
+
+    content = checksum.read(path, _LIMIT)
+    instead = f"fetch {ADDRESS}/{path.name}, or save its arrays with numpy.savez as {path.stem}.npz there"
+    checksum.check(content, SHA256[name], path, f"a pickle could run code, {instead}")
+    return np.array(torch.load(BytesIO(content), weights_only=False)[key], np.int64)
 
 
-def _check_order(name: str, clean: Labels, true: ArrayLike | None, path: Path) -> None:
-    expected = {"cifar10": known.CIFAR10, "cifar100": known.CIFAR100}[name][1].sha256
-    found = hashlib.sha256(clean.tobytes()).hexdigest()
-    if found != expected:
+def _check_order(name: str, clean: Labels, true: ArrayLike | None) -> None:
+    if true is None:
+        return
+    labels = np.asarray(true)
+    if labels.ndim != 1 or not np.array_equal(labels, clean[: len(labels)]):
         raise InputError(
-            f"{path}: its clean_label is not torchvision's order (SHA-256 {found[:16]}..., "
-            f"expected {expected[:16]}...): {AGAIN}"
+            f"the true labels given, of shape {labels.shape}, are not those of {name}'s first training "
+            f"images in torchvision's order: human labels would fall on other images, load {name} anew"
         )
-    if true is not None:
-        labels = np.asarray(true)
-        if labels.ndim != 1 or not np.array_equal(labels, clean[: len(labels)]):
-            raise InputError(
-                f"the true labels given, of shape {labels.shape}, are not those of {name}'s first training "
-                f"images in torchvision's order: human labels would fall on other images, load {name} anew"
-            )
 
 
 def _show_licence() -> None:
     """Prints the notice unless a file in the cache says that it was shown; whoever makes that file prints."""
     try:
-        record = verified.cache_folder() / "licences" / "cifar-n"
+        record = checksum.cache_folder() / "licences" / "cifar-n"
         make_folder(record.parent)
         with record.open("x") as file:
             file.write(f"{NOTICE}\nshown {datetime.now(UTC).isoformat(timespec='seconds')}\n")

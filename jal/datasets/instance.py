@@ -7,17 +7,16 @@ any rate, drawn as the paper describes it, see `jal.noise.instance_dependent`.
 from __future__ import annotations
 
 import json
-import time
 from contextlib import suppress
-from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jal import files
-from jal.datasets import bounded, verified
-from jal.datasets.verified import AGAIN, Expected
+from jal.datasets import checksum
+from jal.datasets.checksum import AGAIN, Expected
+from jal.datasets.download import retrieve
 from jal.errors import InputError, unknown
 
 Labels = NDArray[np.int64]
@@ -45,12 +44,24 @@ SHA256 = {
         "aa284aef872b35af5b4239dda0c41fdf5c92fa84572699687cf407e13ff7c56a",
     ),
 }
+"""Of the labels, by rate."""
+FILES = {
+    "cifar10": (
+        "5e90711bcd9a70a0a71a0d101703629a17b6feb5e66948ee3345bb6ea888017c",
+        "8806ba3346b2f0a97cf7f0c80fbaa1246d0cf8eb21939828cb8688a9d3422e21",
+        "9daf24bef47eb6fc7fc843355e3c18fb12e0b496298c4d3657f362849dcba402",
+    ),
+    "cifar100": (
+        "02c646aea2870ea8d2d1505333290d2b0ef0f9e2823100e24d69de06386f77fd",
+        "d4080c71a22f816efada739c39be5678f165a56dadea2c71a9e4d6c29be988f0",
+        "1ddb4ef8bd0e89feea3707621d78f6fcdd7c5654b0b6461cd209e9c5827917fd",
+    ),
+}
+"""SHA-256 of the release's files, which are fetched."""
 
 _N = 50_000
 _LIMIT = 2**20
 """Bytes of the largest file, 195 thousand, and room for another layout of the same numbers."""
-_WAIT, _PATIENCE = 30.0, 120.0
-"""Seconds for an answer of the host, and for all of it."""
 
 
 def fixed_instance_labels(dataset: str, rate: float, root: str | Path | None = None) -> Labels:
@@ -81,13 +92,13 @@ def fixed_instance_labels(dataset: str, rate: float, root: str | Path | None = N
     """
     expected = _expected(dataset, rate)
     with suppress(InputError, RuntimeError):  # what is damaged there is as good as missing
-        return _from_json(verified.cache_folder() / "idn" / expected.file, expected)
-    path = bounded.find(root, (f"idn/{expected.file}", expected.file, f"{_FOLDER}/{expected.file}"))
+        return _from_json(checksum.cache_folder() / "idn" / expected.file, expected)
+    path = checksum.find(root, (f"idn/{expected.file}", expected.file, f"{_FOLDER}/{expected.file}"))
     if path:
         return _from_json(path, expected)
-    path = bounded.find(root, (f"idn/{NPZ}", NPZ))
+    path = checksum.find(root, (f"idn/{NPZ}", NPZ))
     if path:
-        return _from_npz(path, f"{dataset}_{rate:g}.npy", expected)
+        return _checked(checksum.from_npz(path, f"{dataset}_{rate:g}", _LIMIT), expected, path)
     raise InputError(
         f"{dataset}'s instance-dependent labels of rate {rate:g} are not here: run "
         f"jal data fetch {dataset}-idn, or put {ADDRESSES[0]}/{expected.file} into idn/ in the folder "
@@ -123,23 +134,23 @@ def fetch_instance_labels(
     """
     expected = _expected(dataset, rate)
     try:
-        folder = Path(root).expanduser() if root else verified.cache_folder()
+        folder = Path(root).expanduser() if root else checksum.cache_folder()
     except RuntimeError:
         raise InputError("no cache without a home folder: set JAL_CACHE, or name a data folder") from None
     path = folder / "idn" / expected.file
     with suppress(InputError):
         _from_json(path, expected)
         return path
-    failures: list[InputError] = []
-    for place in (address.rstrip("/"),) if address else ADDRESSES:
+    sha256 = FILES[dataset][RATES.index(rate)]
+    failures = []
+    for folder_address in (address.rstrip("/"),) if address else ADDRESSES:
         try:
-            content = _download(f"{place}/{expected.file}", expected, path)
+            return retrieve(f"{folder_address}/{expected.file}", sha256, path.parent)
         except InputError as error:
-            failures.append(error)
-        else:
-            files.write(path, content)
-            return path
-    raise failures[0]
+            failures.append(str(error))
+    raise InputError(
+        f"cannot fetch {'; '.join(failures)}: see to the network, or put {expected.file} into {path.parent}"
+    )
 
 
 def instance_source(dataset: str, rate: float) -> dict[str, str]:
@@ -175,70 +186,22 @@ def _expected(dataset: str, rate: float) -> Expected:
 
 
 def _from_json(path: Path, expected: Expected) -> Labels:
-    return _labels(bounded.read(path, _LIMIT), expected, path)
-
-
-def _labels(content: bytes, expected: Expected, path: Path) -> Labels:
+    content = checksum.read(path, _LIMIT)
     try:
-        values = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not whole JSON ({type(error).__name__}): {AGAIN}") from None
-    if (
-        not isinstance(values, list)
-        or len(values) != _N
-        or any(type(value) is not int or not 0 <= value < 100 for value in values)
-    ):
-        raise InputError(f"{path} is not a list of {_N} integers from 0 to 99: {AGAIN}")
-    labels = np.array(values, np.int64)
-    verified.check(labels, expected, path)
-    return labels
-
-
-def _from_npz(path: Path, member: str, expected: Expected) -> Labels:
-    content = BytesIO(bounded.member(bounded.read(path, _LIMIT), member, _LIMIT, path))
-    try:
-        # Not np.load: that trusts the header for how much memory to take.
-        if np.lib.format.read_magic(content) != (1, 0):
-            raise ValueError("version")
-        shape, _, dtype = np.lib.format.read_array_header_1_0(content)
-    except Exception:  # numpy evaluates the header, and a malicious one fails in many ways
-        raise InputError(f"{path}: {member} is not an array of numbers: {AGAIN}") from None
-    numbers = content.read()
-    if shape != (_N,) or dtype.kind not in "iu" or len(numbers) != _N * dtype.itemsize:
+        return _checked(np.array(json.loads(content)), expected, path)
+    except (ValueError, RecursionError, OverflowError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(
-            f"{path}: {member} is {dtype!s:.40} of shape {shape!s:.40} in {len(numbers)} bytes, "
-            f"expected {_N} integers: {AGAIN}"
-        )
-    labels = np.frombuffer(numbers, dtype).astype(np.int64)
-    verified.check(labels, expected, path)
-    return labels
-
-
-def _download(url: str, expected: Expected, path: Path) -> bytes:
-    from http.client import HTTPException
-    from urllib.request import urlopen
-
-    instead = f"or put {expected.file} into {path.parent}"
-    if not url.startswith(("https://", "http://")):
-        raise InputError(f"cannot fetch {url}: give an address that starts with https://, {instead}")
-    try:
-        with urlopen(url, timeout=_WAIT) as response:
-            content = b""
-            until = time.monotonic() + _PATIENCE
-            while len(content) <= _LIMIT and (piece := response.read1(_LIMIT)):
-                content += piece
-                if time.monotonic() > until:
-                    raise TimeoutError(f"not whole after {_PATIENCE:g} s")
-    except (OSError, HTTPException, ValueError) as error:
-        said = str(error).removeprefix("<urlopen error ").removesuffix(">")
-        reason = " ".join(said.split()) or type(error).__name__
-        raise InputError(f"cannot fetch {url} ({reason:.100}): see to the network, {instead}") from None
-    try:
-        if len(content) > _LIMIT:
-            raise InputError("too long")
-        _labels(content, expected, path)
-    except InputError:
-        raise InputError(
-            f"{url} does not give the released labels: name another address, {instead}"
+            f"{path} is not a whole JSON list of labels ({type(error).__name__}): {AGAIN}"
         ) from None
-    return content
+
+
+def _checked(array: NDArray[Any], expected: Expected, path: Path) -> Labels:
+    if array.shape != expected.shape or array.dtype.kind not in "iu":
+        raise InputError(
+            f"{path} holds {array.dtype!s:.40} of shape {array.shape!s:.40}, expected {_N} integers: {AGAIN}"
+        )
+    labels = array.astype(np.int64)
+    checksum.check(labels, expected.sha256, path)
+    return labels

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from jal.datasets import known, places, verified
+from jal.datasets import known
+from jal.datasets.checksum import Expected
 from jal.datasets.known import Dataset
-from jal.datasets.places import NumpyFiles, Place, Release
-from jal.datasets.verified import Expected
+from jal.datasets.locations import Location, locations, remedy
 from jal.errors import InputError
 
 
@@ -27,21 +27,17 @@ class Whereabouts:
         the file or the folder or archive of the release; "" where it is nowhere.
     form
         ".npy", or the name of the release's form, which is decoded at the first load.
-    verified
-        whether the file was checked and has not changed since; what is not is checked when it is loaded.
     """
 
     array: str
     source: str
     path: str
     form: str
-    verified: bool
 
     def __str__(self) -> str:
         if not self.source:
             return f"{self.array}: not here"
-        state = "verified" if self.verified else "checked when loaded"
-        return f"{self.array}: {self.source}, {self.path} ({self.form}, {state})"
+        return f"{self.array}: {self.source}, {self.path} ({self.form})"
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -135,14 +131,12 @@ def where(name: str, root: str | Path | None = None) -> tuple[Whereabouts, ...]:
         for an unknown name.
     """
     dataset = known.find(name)
-    looked = places.places(dataset, root)
-    return tuple(_whereabouts(expected, looked) for expected in dataset.arrays)
+    searched = locations(dataset, root)
+    return tuple(_whereabouts(expected, searched) for expected in dataset.arrays)
 
 
 def verify(name: str, root: str | Path | None = None) -> tuple[Verdict, ...]:
-    """Reads every byte of a dataset that is on this machine, in every place, whatever was checked before.
-
-    A .npy file that is ok counts as verified from then on; a damaged one does not any more.
+    """Reads every byte of a dataset that is on this machine, wherever it is.
 
     Parameters
     ----------
@@ -160,15 +154,15 @@ def verify(name: str, root: str | Path | None = None) -> tuple[Verdict, ...]:
     """
     dataset = known.find(name)
     verdicts: dict[Expected, list[Verdict]] = {expected: [] for expected in dataset.arrays}
-    for place in places.places(dataset, root):
-        for expected, detail in _checked(place, [e for e in dataset.arrays if not place.lacks(e)]):
-            file, state = str(place.file(expected)), "damaged" if detail else "ok"
-            verdicts[expected].append(Verdict(_stem(expected), place.kind, file, state, detail))
-    missing = f"fetch it, or {places.remedy(dataset)}"
+    for location in locations(dataset, root):
+        for expected, detail in _checked(location, [each for each in dataset.arrays if location.has(each)]):
+            file, state = str(location.file(expected)), "damaged" if detail else "ok"
+            verdicts[expected].append(Verdict(expected.name, location.kind, file, state, detail))
+    missing = f"fetch it, or {remedy(dataset)}"
     return tuple(
         verdict
         for expected, of_array in verdicts.items()
-        for verdict in of_array or [Verdict(_stem(expected), "", "", "missing", missing)]
+        for verdict in of_array or [Verdict(expected.name, "", "", "missing", missing)]
     )
 
 
@@ -201,34 +195,19 @@ def _entry(dataset: Dataset, root: str | Path | None) -> Entry:
     )
 
 
-def _whereabouts(expected: Expected, looked: list[Place]) -> Whereabouts:
-    for place in looked:
-        if not place.lacks(expected):
-            file = place.file(expected)
-            checked = isinstance(place, NumpyFiles) and verified.is_verified(file, expected)
-            return Whereabouts(_stem(expected), place.kind, str(file), place.form, checked)
-    return Whereabouts(_stem(expected), "", "", "", False)
+def _whereabouts(expected: Expected, searched: list[Location]) -> Whereabouts:
+    for location in searched:
+        if location.has(expected):
+            return Whereabouts(expected.name, location.kind, str(location.file(expected)), location.form)
+    return Whereabouts(expected.name, "", "", "")
 
 
-def _checked(place: Place, held: list[Expected]) -> list[tuple[Expected, str]]:
+def _checked(location: Location, arrays: list[Expected]) -> list[tuple[Expected, str]]:
     """Each array, and what is wrong with it: an archive is read once where nothing is."""
-    if isinstance(place, Release) and len(held) > 1:
-        try:
-            place.read(held)
-        except InputError:
-            pass
-        else:
-            return [(expected, "") for expected in held]
-    return [(expected, _wrong(place, expected)) for expected in held]
-
-
-def _wrong(place: Place, expected: Expected) -> str:
     try:
-        place.read([expected], afresh=True)
+        location.read(arrays)
     except InputError as error:
-        return str(error)
-    return ""
-
-
-def _stem(expected: Expected) -> str:
-    return Path(expected.file).stem
+        if len(arrays) == 1:
+            return [(arrays[0], str(error))]
+        return [pair for each in arrays for pair in _checked(location, [each])]
+    return [(expected, "") for expected in arrays]

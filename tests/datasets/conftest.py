@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jal.datasets import known, places
-from jal.datasets.verified import Expected
+from jal.datasets import formats, known, locations
+from jal.datasets.checksum import Expected
 
 TRAIN, TEST = 20, 4
 PARTS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -44,7 +44,7 @@ def make():
 def small(tmp_path, monkeypatch, make):
     """Every dataset but the digits shrunk to 20 + 4 images, and none of them on this machine."""
     monkeypatch.delenv("JAL_DATA", raising=False)
-    monkeypatch.setattr(places, "DEBIAN", tmp_path / "debian")
+    monkeypatch.setattr(locations, "DEBIAN", tmp_path / "debian")
     made = {}
     for name, dataset in list(known.DATASETS.items()):
         if name == "digits":
@@ -56,6 +56,12 @@ def small(tmp_path, monkeypatch, make):
                 made[dataset.folder, one.file] = make(one.file, (size, *one.shape[1:]), K)
         arrays = tuple(made[dataset.folder, one.file][1] for one in dataset.arrays)
         monkeypatch.setitem(known.DATASETS, name, replace(dataset, arrays=arrays))
+    copies = {
+        folder: tuple(replace(each, sums=dict(each.sums)) for each in releases)
+        for folder, releases in formats.RELEASES.items()
+    }
+    for folder, releases in copies.items():
+        monkeypatch.setitem(formats.RELEASES, folder, releases)
     return Small({key: array for key, (array, _) in made.items()})
 
 
@@ -87,13 +93,19 @@ class Small:
 
     def release(self, root, folder, layout, archived=False):
         """Puts a dataset's release into `root`; the folder or the archive is given back."""
+        # The small one, whose sums are its own.
+        layout = next(each for each in formats.RELEASES[folder] if each.title == layout.title)
         form = {"Python version": "python", "binary version": "binary", "idx files": "idx"}.get(layout.title)
         files = self.files(folder, form or ("sheets" if folder == "cifar10" else "idx"))
+        path = root / layout.folder
         if archived:
-            put(root, {layout.archive: tgz(files, layout.folder)})
-            return root / layout.archive
-        put(root / layout.folder, files)
-        return root / layout.folder
+            path, files = root / layout.archive, {layout.archive: tgz(files, layout.folder)}
+        # What is opened only with a known sum has one here too.
+        layout.sums.update(
+            {name: hashlib.sha256(files[name]).hexdigest() for name in layout.sums if name in files}
+        )
+        put(path.parent if archived else path, files)
+        return path
 
     @staticmethod
     def gzip(folder):
@@ -185,7 +197,7 @@ def idx(held):
         header = bytes([0, 0, 8, len(sizes)]) + np.array(sizes, ">u4").tobytes()
         return header + array.astype(np.uint8).tobytes()
 
-    return {places.IDX[stem][0]: content(array) for stem, array in held.items()}
+    return {formats.IDX[stem][0]: content(array) for stem, array in held.items()}
 
 
 FORMS = {"npy": npy, "python": python, "binary": binary, "sheets": sheets, "idx": idx}

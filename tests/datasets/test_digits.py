@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from jal import datasets
-from jal.datasets import places
+from jal.datasets import locations
 from jal.errors import InputError
 
 
@@ -50,7 +50,7 @@ def test_another_edition_of_scikit_learn_would_be_noticed(monkeypatch):
 
 
 def test_without_scikit_learn_they_say_so(monkeypatch):
-    monkeypatch.setattr(places, "find_spec", lambda name: None)
+    monkeypatch.setattr(locations, "find_spec", lambda name: None)
     for attempt in (datasets.load, datasets.fetch):
         with pytest.raises(InputError, match=r"no x_train, .*: pip install '\.\[train\]'"):
             attempt("digits")

@@ -4,11 +4,7 @@ import hashlib
 import io
 import json
 import os
-import random
-import subprocess
-import sys
 import threading
-import time
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -34,6 +30,8 @@ def labels(monkeypatch, tmp_path):
     monkeypatch.setenv("JAL_DATA", str(tmp_path / "data"))
     labels = np.random.default_rng(0).integers(0, 10, N)
     monkeypatch.setitem(instance.SHA256, "cifar10", (sha256(labels), *instance.SHA256["cifar10"][1:]))
+    file = hashlib.sha256(json.dumps(labels.tolist()).encode()).hexdigest()
+    monkeypatch.setitem(instance.FILES, "cifar10", (file, *instance.FILES["cifar10"][1:]))
     return labels
 
 
@@ -149,225 +147,50 @@ def test_missing_labels_are_answered_with_where_they_come_from_and_go(tmp_path, 
         assert part in message
 
 
-# Fuzz
+# Files that are others
 
 
 @pytest.mark.parametrize(
     "spoil",
     [
         lambda given: given[:-1],
-        lambda given: [*given, 0],
         lambda given: [given],
-        lambda given: dict(enumerate(given)),
         lambda given: {"labels": given},
-        lambda given: [float(label) for label in given],
         lambda given: [str(label) for label in given],
-        lambda given: [[label] for label in given],
+        lambda given: [float(label) for label in given],
         lambda given: [*given[:-1], None],
-        lambda given: [*given[:-1], True],
-        lambda given: [*given[:-1], float("nan")],
-        lambda given: [*given[:-1], -1],
-        lambda given: [*given[:-1], 100],
-        lambda given: [*given[:-1], 2**63],
-        lambda given: [*given[:-1], 10**4000],
-        lambda given: [],
+        lambda given: [*given[:-1], 10**40],
         lambda given: None,
-        lambda given: 5,
     ],
 )
 def test_what_is_no_list_of_labels_is_refused(labels, put, spoil):
     put(spoil(labels.tolist()))
-    refuse(f"{JSON} is not a list of 50000 integers from 0 to 99: delete it and fetch it again")
+    refuse(f"{JSON} (holds .* expected 50000 integers|is not a whole JSON list of labels)")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        b"",
-        b"[",
-        b"<!DOCTYPE html>",
-        b"[1, 2",
-        b"[1 2]",
-        b"\xff\xfe",
-        b"[" * 500_000,
-        b"[" * 400_000 + b"]" * 400_000,
-        b'{"a":' * 100_000,
-        b"[" + b"9" * 900_000 + b"]",
-        b"[" + b"1e99999," * 50_000 + b"1]",
-        b"[" + b"[]," * 300_000 + b"[]]",
-        b"[NaN, Infinity, -Infinity]",
-    ],
-    ids=lambda text: f"{text[:8]}-{len(text)}",
-)
+@pytest.mark.parametrize("text", [b"", b"[", b"<!DOCTYPE html>", b"\xff\xfe", b"[1 2]", b"[" * 500_000])
 def test_other_text_is_refused(labels, put, text):
     put(text)
-    refuse(f"{JSON} is not (whole JSON|a list of 50000)")
-
-
-def test_a_million_nested_lists_are_refused_unread(labels, put):
-    put(b"[" * 10**6 + b"]" * 10**6)
-    refuse("has more than 1048576 bytes: it is not the released file")
+    refuse(f"{JSON} is not a whole JSON list of labels")
 
 
 def test_other_labels_are_refused(labels, put):
-    put([*labels[:-1].tolist(), (int(labels[-1]) + 1) % 10])
-    refuse("is damaged or another edition: SHA-256 .*, expected .*: delete it and fetch it again")
     put(labels[::-1].tolist())
-    refuse("SHA-256")
+    refuse("is damaged or another edition: SHA-256 .*, expected .*: delete it and fetch it again")
+    put(npz(**{"cifar10_0.4": labels}), f"idn/{instance.NPZ}").with_name(JSON).unlink()
+    refuse("has no array cifar10_0.2")
+    put(npz(**{"cifar10_0.2": labels.astype(float)}), f"idn/{instance.NPZ}")
+    refuse("holds float64 of shape")
 
 
-def test_truncation_is_refused_wherever_the_file_ends(labels, put):
-    for content, place in (
-        (json.dumps(labels.tolist()).encode(), f"idn/{JSON}"),
-        (npz(**{"cifar10_0.2": labels}), f"idn/{instance.NPZ}"),
-    ):
-        for end in (0, 1, 4, 100, len(content) // 2, len(content) - 30, len(content) - 1):
-            path = put(content[:end], place)
-            refuse("is not whole JSON|is not a whole zip archive")
-        path.unlink()
-
-
-def test_what_is_no_file_is_refused(labels, put, tmp_path):
+def test_what_is_no_file_or_too_large_is_refused(labels, put):
     for place in (f"idn/{JSON}", f"idn/{instance.NPZ}"):
-        path = put(b"", place)
+        path = put(b" " * (2**20 + 1), place)
+        refuse("has more than 1048576 bytes")
         path.unlink()
-        path.symlink_to(path)
-        refuse("cannot be read .*symbolic link")
-        path.unlink()
-        path.mkdir()
-        refuse("is not a file")
-        path.rmdir()
         os.mkfifo(path)
         refuse("is not a file")
         path.unlink()
-
-
-@pytest.mark.parametrize(
-    "member",
-    [
-        np.zeros(N),
-        np.zeros(N, bool),
-        np.zeros(N, "m8"),
-        np.zeros(N - 1, int),
-        np.zeros((N, 1), int),
-        np.zeros(0, int),
-        np.array(5),
-        np.zeros(3, [("a", int), ("b" * 50, float)]),
-    ],
-    ids=lambda member: f"{member.dtype.kind}{member.shape}",
-)
-def test_another_array_in_the_npz_is_refused(labels, put, member):
-    put(npz(**{"cifar10_0.2": member}), f"idn/{instance.NPZ}")
-    refuse("cifar10_0.2.npy is .* expected 50000 integers")
-
-
-class Evil:
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.system, (f"touch {self.path}",)
-
-
-def header(text):
-    padded = text.encode().ljust(117) + b"\n"
-    return b"\x93NUMPY\1\0" + len(padded).to_bytes(2, "little") + padded
-
-
-def test_no_code_of_an_npz_runs(labels, put, tmp_path):
-    canary = tmp_path / "ran"
-    evil = np.full(N, 0, object)
-    evil[0] = Evil(canary)
-    call = f"__import__('os').system('touch {canary}')"
-    for member in (
-        evil,
-        header(f"{{'descr': '|u1', 'fortran_order': False, 'shape': {call}}}"),
-        header(call),
-        header("{'descr': '|u1', 'fortran_order': False, 'shape': ("),
-        header("(" * 100),
-        b"\x93NUMPY\3\0\xff\xff\xff\xff",
-        b"\x93NUMPY\1\0\xff\xff{",
-        b"not an array",
-        b"",
-    ):
-        put(npz(**{"cifar10_0.2": member}), f"idn/{instance.NPZ}")
-        refuse("cifar10_0.2.npy is (O?object|not an array of numbers)")
-        assert not canary.exists()
-
-
-def test_an_npz_without_the_labels_is_refused(labels, put):
-    put(npz(**{"cifar10_0.4": labels}), f"idn/{instance.NPZ}")
-    refuse("has 0 members cifar10_0.2.npy, expected one")
-
-
-def test_random_damage_is_refused_or_harmless(labels, put):
-    stream = random.Random(0)
-    for content, place in (
-        (npz(zipfile.ZIP_STORED, **{"cifar10_0.2": labels.astype(np.uint8)}), f"idn/{instance.NPZ}"),
-        (json.dumps(labels.tolist()).encode(), f"idn/{JSON}"),
-    ):
-        for trial in range(100):
-            damaged = bytearray(content)
-            for _ in range(stream.choice([1, 4, 16])):
-                at = stream.randrange(200) if trial % 2 else -1 - stream.randrange(200)
-                damaged[at] = stream.randrange(256)
-            put(bytes(damaged), place)
-            try:
-                given = fixed_instance_labels("cifar10", 0.2)
-            except InputError as error:
-                assert "\n" not in str(error)
-            else:
-                np.testing.assert_array_equal(given, labels)
-
-
-def bombs():
-    big = b"\0" * (40 * 2**20)
-    shape = "{{'descr': '{}', 'fortran_order': False, 'shape': {}}}"
-    for compression in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
-        yield instance.NPZ, npz(compression, **{"cifar10_0.2": big})
-    for descr, size in (("|u1", (10**12,)), ("<i8", (2**31, 2**31)), ("|u1", (-1,)), ("|V1000000000", (N,))):
-        yield instance.NPZ, npz(**{"cifar10_0.2": header(shape.format(descr, size)) + b"\0" * N})
-    yield instance.NPZ, npz(zipfile.ZIP_STORED, **{f"{i}cifar10_0.2": b"" for i in range(6000)})
-    yield JSON, big
-    yield JSON, b"[" * 10**6 + b"]" * 10**6
-    yield JSON, b"[" * 2**20
-    yield JSON, b"[" + b"[]," * (2**18) + b"[]]"
-    yield JSON, b"[" + b"9" * 10**6 + b"]"
-
-
-GUARDED = """
-import resource, sys
-from jal.datasets.instance import fixed_instance_labels
-from jal.errors import InputError
-
-def mebibytes(field):
-    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(field)) // 1024
-
-resource.setrlimit(resource.RLIMIT_AS, 2 * ((mebibytes("VmSize") + 256) * 2**20,))
-before = mebibytes("VmHWM")
-for root in sys.argv[1:]:
-    try:
-        fixed_instance_labels("cifar10", 0.2, root)
-    except InputError as error:
-        assert "MemoryError" not in str(error) and "\\n" not in str(error), error
-    else:
-        raise AssertionError(root)
-print(mebibytes("VmHWM") - before)
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="memory is measured by /proc")
-def test_bombs_are_refused_without_much_memory(tmp_path):
-    roots = []
-    for number, (name, content) in enumerate(bombs()):
-        roots.append(tmp_path / str(number))
-        roots[-1].mkdir()
-        (roots[-1] / name).write_bytes(content)
-    done = subprocess.run(
-        [sys.executable, "-c", GUARDED, *roots], capture_output=True, text=True, check=False, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 32  # MiB; the smallest bomb would take 40
 
 
 # From the network
@@ -437,54 +260,21 @@ def test_labels_are_fetched_into_the_data_folder_that_is_named(labels, host, cac
 def test_the_release_is_asked_first_and_its_authors_earlier_one_next(labels, host, monkeypatch):
     assert all(place.startswith("https://raw.githubusercontent.com/cswjl/") for place in instance.ADDRESSES)
     monkeypatch.setattr(instance, "ADDRESSES", (f"{host.address}/jal", f"{host.address}/earlier"))
-    refuse("cannot fetch .*/config/jal/.* .HTTP Error 404: Not Found.", call=fetch_instance_labels)
+    refuse("cannot fetch .*/config/jal/.*: 404 Client Error", call=fetch_instance_labels)
     host.pages[f"/config/earlier/{JSON}"] = [json.dumps(labels.tolist()).encode()]
     fetch_instance_labels("cifar10", 0.2)
     assert host.asked == [f"/config/{place}/{JSON}" for place in ("jal", "earlier") * 2]
 
 
 def test_what_a_host_gives_instead_is_refused_and_not_kept(labels, host, cache):
-    def endless():
-        while True:
-            yield b"1, " * 10_000
-
     good = json.dumps(labels.tolist()).encode()
-    for page in (
-        [good[:-1]],
-        [good[:1000]],
-        [b"<html>"],
-        [],
-        [good, b" " * 2**20],
-        endless(),
-        [b"[" * 10**6],
-    ):
+    for page in ([good[:-1]], [b"<html>"], [], [good, b" "]):
         host.pages[f"/config/{JSON}"] = page
-        message = refuse(
-            "does not give the released labels", call=fetch_instance_labels, address=host.address
-        )
+        message = refuse("does not give the released file", call=fetch_instance_labels, address=host.address)
         assert JSON in message and str(cache) in message
     for status in (403, 404, 500):
         host.pages[f"/config/{JSON}"] = status
-        refuse(f"HTTP Error {status}", call=fetch_instance_labels, address=host.address)
-    assert left(cache) == []
-
-
-def test_a_host_that_is_slow_is_given_up(labels, host, cache, monkeypatch):
-    monkeypatch.setattr(instance, "_WAIT", 0.3)
-    monkeypatch.setattr(instance, "_PATIENCE", 0.2)
-
-    def drip():
-        while True:
-            time.sleep(0.02)
-            yield b"1"
-
-    def silence():
-        time.sleep(1)
-        yield b"1"
-
-    for page, message in ((drip(), "not whole after 0.2 s"), (silence(), "timed out")):
-        host.pages[f"/config/{JSON}"] = page
-        refuse(f"cannot fetch .* \\(.*{message}", call=fetch_instance_labels, address=host.address)
+        refuse(f"{status} (Client|Server) Error", call=fetch_instance_labels, address=host.address)
     assert left(cache) == []
 
 
@@ -516,7 +306,7 @@ def test_a_cache_that_cannot_be_written_is_named(labels, host, cache, monkeypatc
     def homeless():
         raise RuntimeError("Could not determine home directory.")
 
-    monkeypatch.setattr(instance.verified, "cache_folder", homeless)
+    monkeypatch.setattr(instance.checksum, "cache_folder", homeless)
     refuse("set JAL_CACHE, or name a data folder", call=fetch_instance_labels, address=host.address)
     refuse("are not here")
 

@@ -1,13 +1,13 @@
 import json
-import os
 
 import pytest
 
 from jal import datasets
-from jal.datasets import known, places, verified
+from jal.datasets import known
+from jal.datasets.formats import RELEASES
 from jal.errors import InputError
 
-PYTHON = places.LAYOUTS["cifar10"][0]
+PYTHON = RELEASES["cifar10"][0]
 NAMES = ("x_train", "y_train", "x_test", "y_test")
 
 
@@ -26,37 +26,23 @@ def test_where_follows_a_dataset_from_nowhere_through_an_archive_into_the_cache(
 
     archive = small.release(tmp_path, "cifar10", PYTHON, archived=True)
     for one, name in zip(datasets.where("cifar10", tmp_path), NAMES, strict=True):
-        assert str(one) == f"{name}: folder, {archive} (Python version, checked when loaded)"
+        assert str(one) == f"{name}: folder, {archive} (Python version)"
 
     datasets.load("cifar10", tmp_path)
     for one, name in zip(datasets.where("cifar10"), NAMES, strict=True):
-        assert str(one) == f"{name}: cache, {cache}/cifar10/{name}.npy (.npy, verified)"
+        assert str(one) == f"{name}: cache, {cache}/cifar10/{name}.npy (.npy)"
         assert json.loads(json.dumps(one.to_dict())) == {
             "array": name,
             "source": "cache",
             "path": f"{cache}/cifar10/{name}.npy",
             "form": ".npy",
-            "verified": True,
         }
 
 
-def test_where_says_what_was_not_checked_yet_or_has_changed(small, tmp_path):
-    folder = small.npy(tmp_path, "cifar100")
-    assert not any(one.verified for one in datasets.where("cifar100", tmp_path))
-    datasets.load("cifar100", tmp_path)
-    assert all(one.verified for one in datasets.where("cifar100", tmp_path))
-    os.utime(folder / "x_train.npy", (0, 0))
-    assert [one.verified for one in datasets.where("cifar100", tmp_path)] == [False, True, True, True]
-
-
-def test_verify_reads_every_byte_again(small, tmp_path):
+def test_verify_reads_every_byte(small, tmp_path):
     path = small.npy(tmp_path, "cifar10") / "x_test.npy"
     damage(path)
     images = known.DATASETS["cifar10"].arrays[2]
-    # A disk that rots changes no time: the stamp of the whole file still stands.
-    verified._stamp(verified._identity(path, path.stat(), images))
-    datasets.load("cifar10", tmp_path)
-
     assert states("cifar10", tmp_path) == [
         (name, "folder", "damaged" if name == "x_test" else "ok") for name in NAMES
     ]
@@ -97,7 +83,7 @@ def test_verify_says_which_arrays_of_a_release_are_damaged(small, tmp_path):
     missing = datasets.verify("cifar10", tmp_path)[0]
     assert "missing: fetch it, or name with JAL_DATA" in str(missing)
 
-    small.release(tmp_path / "other", "mnist", places.LAYOUTS["mnist"][0])
+    small.release(tmp_path / "other", "mnist", RELEASES["mnist"][0])
     labels = tmp_path / "other" / "MNIST" / "raw" / "t10k-labels-idx1-ubyte"
     damage(labels)
     assert [state for *_, state in states("mnist", tmp_path / "other")] == ["ok", "ok", "ok", "damaged"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
+import struct
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from io import BytesIO
@@ -14,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jal.datasets import bounded
+from jal.datasets import checksum
 from jal.datasets.images import Labels
 from jal.datasets.large.known import CLOTHES, PUBLISHED, SPLITS, SYNSETS
 from jal.errors import InputError, unknown
@@ -25,7 +27,10 @@ _WEB_CLASSES = 1000
 _LONGEST_PATH = 1024
 _LEADS_OUT = re.compile(rb"[/\\]|[A-Za-z]:|(.*[/\\])?\.\.([/\\]|$)", re.DOTALL)
 _LARGEST_LIST = 2**30
+_LONGEST_LINE = 2**16
 _LARGEST_KIT = 2**26
+_PACKED = 15
+"""The kind of a part of a MATLAB file that is compressed."""
 _ELSEWHERE = (
     "extract {} there, or set JAL_DATA or --data-root to the dataset's own folder, or to the one above a folder "
     "of its name"
@@ -212,8 +217,8 @@ def _kit_synsets(file: Path) -> dict[int, bytes]:
             f"{file} needs scipy, which is not installed: pip install scipy, or give LOC_val_solution.csv or val.txt"
         ) from None
     try:
-        content = bounded.inflated(bounded.read(file, _LARGEST_KIT), _LARGEST_KIT, file)
-        synsets = loadmat(BytesIO(content), squeeze_me=True)["synsets"]
+        content = _inflated(checksum.read(file, _LARGEST_KIT), _LARGEST_KIT, file)
+        synsets = loadmat(BytesIO(content), squeeze_me=True, variable_names=["synsets"])["synsets"]
         pairs = zip(synsets["ILSVRC2012_ID"], synsets["WNID"], strict=True)
         return {int(number): str(synset).encode() for number, synset in pairs}
     except InputError:
@@ -362,16 +367,53 @@ def _pairs(
     return rows, bad
 
 
+def _inflated(content: bytes, limit: int, file: Path) -> bytes:
+    """A MATLAB file of version 5 whose parts are unpacked, so that scipy, which knows no bound, has nothing to unpack.
+
+    Anything else is given back as it is: the older and newer versions are not packed this way.
+    """
+    order = {b"IM": "<", b"MI": ">"}.get(content[126:128])
+    if order is None:
+        return content
+    parts, place = [content[:128]], 128
+    while place + 8 <= len(content):
+        kind, size = struct.unpack_from(f"{order}II", content, place)
+        part, place = content[place : place + 8 + size], place + 8 + size
+        parts.append(zlib.decompressobj().decompress(part[8:], limit + 1) if kind == _PACKED else part)
+        limit -= len(parts[-1])
+        if limit < 0:
+            raise InputError(f"{file} would unpack to too many bytes: it is not the kit's, extract it again")
+    return b"".join(parts)
+
+
 def _number(text: bytes) -> int | None:
     return int(text) if text.isdigit() and len(text) < 10 else None
 
 
-def _lines(file: Path) -> Iterable[tuple[int, bytes]]:
-    """The lines of a file that are not blank, stripped, with their numbers from 1, whichever system's line ends."""
-    for number, line in enumerate(bounded.lines(file, _LARGEST_LIST), 1):
-        stripped = line.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else line
-        if stripped:
-            yield number, stripped
+def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file that are not blank, stripped, with their numbers from 1, whichever system's line ends.
+
+    The file is never held whole, and neither it nor a line may be without end.
+    """
+    total = 0
+    try:
+        checksum.check_is_file(file)
+        # In Latin-1 a byte is a letter, so that the text reader finds the ends of lines and changes nothing.
+        with file.open(encoding="latin-1") as text:
+            for number, line in enumerate(iter(lambda: text.readline(_LONGEST_LINE), ""), 1):
+                total += len(line)
+                if total > _LARGEST_LIST or (len(line) == _LONGEST_LINE and not line.endswith("\n")):
+                    raise InputError(
+                        f"{file} has more than {_LARGEST_LIST} bytes, or a line of {_LONGEST_LINE}: "
+                        f"it is not the official list, extract it again"
+                    )
+                stripped = (
+                    line.encode("latin-1").removeprefix(b"\xef\xbb\xbf" if number == 1 else b"").strip()
+                )
+                if stripped:
+                    yield number, stripped
+    except OSError as error:
+        raise checksum.unreadable(file, error) from None
 
 
 def shown(name: bytes) -> str:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jal.datasets import verified
+from jal.datasets import checksum
 from jal.datasets.large.images import FINE, look
 from jal.datasets.large.lists import Listing
 from jal.errors import InputError
@@ -144,7 +144,7 @@ def _file(listing: Listing) -> Path | None:
     key.update(listing.labels.tobytes())
     with suppress(RuntimeError):  # the user has no home
         name = f"{listing.name}-{listing.split}-{where}-{key.hexdigest()[:16]}.npy"
-        return verified.cache_folder() / "large" / name
+        return checksum.cache_folder() / "large" / name
     return None
 
 
@@ -184,7 +184,7 @@ def _noted(journal: Path | None, entries: NDArray[Any]) -> Path | None:
 def _keep(file: Path, rows: Rows) -> None:
     """Writes the manifest; those of the folder's earlier lists go, and the journals. If it cannot, nothing changes."""
     with suppress(OSError, InputError):
-        verified.write(file, rows)
+        checksum.write_array(file, rows)
         for old in file.parent.glob(f"{file.stem.rpartition('-')[0]}-*"):
             if old != file:
                 old.unlink(missing_ok=True)
